@@ -1,0 +1,82 @@
+"""How long work shows itself: one line that moves, in a notebook, in a terminal, and to whoever runs the notebook."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from gzutils.files import write_text
+
+Item = TypeVar("Item")
+PROGRESS_FILE = "GZUTILS_PROGRESS_FILE"  # set by the pipeline, which shows the line while a notebook runs
+
+
+def in_notebook() -> bool:
+    """Whether the code runs in a Jupyter kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
+
+
+class Line:
+    """A line of text that is replaced in place and leaves nothing behind when it is cleared.
+
+    In a notebook it is one display that is updated (no widgets, no carriage returns in the stored output); in
+    a terminal it is a line on stderr; elsewhere it is silent.
+    """
+
+    def __init__(self) -> None:
+        self._display = None
+        self._file = os.environ.get(PROGRESS_FILE)
+        self._last = 0.0
+
+    def show(self, text: str) -> None:
+        """Replaces the line; at most five times a second."""
+        if time.monotonic() - self._last < 0.2:
+            return
+        self._last = time.monotonic()
+        if self._file:
+            write_text(self._file, text)
+        if in_notebook():
+            self._show_in_notebook(text)
+        elif sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K" + text)
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Takes the line away."""
+        if self._display is not None:
+            self._show_in_notebook("")
+        elif sys.stderr.isatty() and not in_notebook():
+            sys.stderr.write("\r\x1b[K")
+
+    def _show_in_notebook(self, text: str) -> None:
+        from IPython.display import HTML, display
+
+        page = HTML(f"<pre>{text}</pre>" if text else "")
+        if self._display is None:
+            self._display = display(page, display_id=True)
+        else:
+            self._display.update(page)
+
+
+def progress(items: Iterable[Item], description: str, total: int, unit: str, done: int = 0) -> Iterator[Item]:
+    """Yields the items and shows how many of `total` are done, how fast, and how long it still takes.
+
+    `done` counts those finished in an earlier, interrupted call.
+    """
+    line = Line()
+    start = time.monotonic()
+    try:
+        for count, item in enumerate(items, start=done):
+            line.show(
+                tqdm.format_meter(
+                    count, total, time.monotonic() - start, initial=done, prefix=description, unit=" " + unit, ncols=90
+                )
+            )
+            yield item
+    finally:
+        line.clear()
