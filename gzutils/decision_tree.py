@@ -14,7 +14,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Question:
-    """One question: its number (1 to 11), text, short name, answers, and the question after each answer (0: the end)."""
+    """One question: number (1 to 11), text, short name, answers, and the question after each answer (0: the end)."""
 
     number: int
     text: str
@@ -207,7 +207,7 @@ def check_labels(labels: np.ndarray, galaxy_ids: np.ndarray, tolerance: float = 
 
 
 def label_table(labels: np.ndarray) -> pd.DataFrame:
-    """One galaxy's 37 numbers (37,) as a table: question, answer, column, share of all volunteers, share at the question."""
+    """One galaxy's 37 numbers as a table: question, answer, column, share of all volunteers, share at the question."""
     rows = []
     for q in QUESTIONS:
         votes = np.asarray(labels[q.slice], float)
