@@ -1,0 +1,72 @@
+"""Random views of a galaxy that leave its morphology as it is (report, section 4.4), as one Keras layer."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("gzutils")
+class RandomAffine(keras.layers.Layer):
+    """Zooms, rotates and shifts each image of a batch by one combined affine transform, while training only.
+
+    One bilinear look-up an image instead of three in a row: nothing is blurred twice. Pixels from outside take the
+    nearest value inside. The draws are uniform and independent for each image.
+
+    Args:
+        rotation: largest angle in degrees, in both directions.
+        zoom: largest relative change of scale; each axis has its own draw.
+        shift: largest shift as a share of the image's side, for each axis.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self, rotation: float = 25.0, zoom: float = 0.1, shift: float = 0.05, seed: int | None = None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if rotation < 0 or not 0 <= zoom < 1 or shift < 0:
+            raise ValueError(f"rotation={rotation}, zoom={zoom}, shift={shift}: each has to be 0 or more, zoom below 1")
+        self.rotation, self.zoom, self.shift, self.seed = rotation, zoom, shift, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_jit = False  # TensorFlow's image transform cannot be compiled by XLA
+
+    def call(self, images, training: bool = False):
+        """(N, height, width, 3) of any dtype -> the same shape and dtype."""
+        if not training:
+            return images
+        height, width = images.shape[1:3]
+        matrices = self.draw_matrices(ops.shape(images)[0], height, width)
+        # affine_transform wants eight numbers an image: output (x, y) looks at input
+        # (a0 x + a1 y + a2, b0 x + b1 y + b2); the last two, for perspective, are zero.
+        moved = ops.image.affine_transform(
+            ops.cast(images, "float32"), matrices, interpolation="bilinear", fill_mode="nearest"
+        )
+        if keras.backend.is_float_dtype(images.dtype):
+            return ops.cast(moved, images.dtype)
+        return ops.cast(ops.clip(ops.round(moved), 0, 255), images.dtype)
+
+    def draw_matrices(self, count: int, height: int, width: int):
+        """`count` random transforms, (count, 8) float32: shift, then rotation, then zoom, about the image's centre."""
+
+        def uniform(limit: float):
+            return keras.random.uniform((count,), -limit, limit, seed=self.seed_generator)
+
+        angle = uniform(math.radians(self.rotation))
+        zoom_x, zoom_y = 1 + uniform(self.zoom), 1 + uniform(self.zoom)
+        shift_x, shift_y = uniform(self.shift) * width, uniform(self.shift) * height
+        centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+        cosine, sine = ops.cos(angle), ops.sin(angle)
+        a0, a1, b0, b1 = zoom_x * cosine, -zoom_x * sine, zoom_y * sine, zoom_y * cosine
+        a2 = centre_x + shift_x - a0 * centre_x - a1 * centre_y
+        b2 = centre_y + shift_y - b0 * centre_x - b1 * centre_y
+        zero = ops.zeros_like(a0)
+        return ops.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "rotation": self.rotation,
+            "zoom": self.zoom,
+            "shift": self.shift,
+            "seed": self.seed,
+        }

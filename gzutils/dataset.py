@@ -1,0 +1,119 @@
+"""The store, opened; its split into training, validation and test galaxies; and batches in a seeded order."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gzutils import files
+from gzutils.preprocessing import SIZE, STORE_VERSION
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store: images (N, 64, 64, 3) uint8, memory-mapped; labels (N, 37) float32; galaxy_ids (N,) int64."""
+
+    folder: Path
+    images: np.ndarray
+    labels: np.ndarray
+    galaxy_ids: np.ndarray
+    manifest: dict
+
+    def __len__(self) -> int:
+        return len(self.galaxy_ids)
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight digits that name the contents."""
+        return files.fingerprint(self.manifest["sha256"])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the store, each (n,) int64: the galaxies to train on, to watch while training, and to be tested on."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def open_store(folder: Path | str, verify_images: bool = False) -> Store:
+    """Opens a store; its images stay on disk until they are used.
+
+    Args:
+        folder: made by `preprocessing.build_store`.
+        verify_images: also reads all images and compares their checksum (about two seconds for 61,578 galaxies).
+
+    Raises:
+        ValueError: a file is missing, damaged or of another version; it says which.
+    """
+    folder = Path(folder)
+    remedy = f"delete {folder} and run notebook 01 again"
+    missing = [n for n in ("manifest.json", "images.npy", "labels.npy", "galaxy_ids.npy") if not (folder / n).is_file()]
+    if missing:
+        raise ValueError(f"{folder} is no store: {', '.join(missing)} missing; {remedy}")
+    manifest = files.read_json(folder / "manifest.json")
+    if manifest.get("version") != STORE_VERSION:
+        raise ValueError(f"{folder} has version {manifest.get('version')}, this code reads {STORE_VERSION}; {remedy}")
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False)
+        galaxy_ids = np.load(folder / "galaxy_ids.npy", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{folder} has a damaged array ({error}); {remedy}") from None
+    count = manifest["galaxies"]
+    shapes = {
+        "images.npy": (images, (count, SIZE, SIZE, 3), np.uint8),
+        "labels.npy": (labels, (count, 37), np.float32),
+        "galaxy_ids.npy": (galaxy_ids, (count,), np.int64),
+    }
+    for name, (array, shape, dtype) in shapes.items():
+        if array.shape != shape or array.dtype != dtype:
+            raise ValueError(f"{folder / name} has {array.shape} {array.dtype}, expected {shape} {dtype}; {remedy}")
+        if (verify_images or name != "images.npy") and files.sha256(folder / name) != manifest["sha256"][name]:
+            raise ValueError(f"{folder / name} has changed since it was written (checksum); {remedy}")
+    return Store(folder, images, labels, galaxy_ids, manifest)
+
+
+def split_galaxies(count: int, seed: int = 0) -> Split:
+    """Splits `count` galaxies, sorted by id, 64 : 16 : 20 (report, section 4.2) in a seeded order.
+
+    A fifth is for the test, a fifth of the rest for validation; 61,578 give 39,409 / 9,853 / 12,316.
+
+    Raises:
+        ValueError: too few galaxies for three parts.
+    """
+    if count < 5:
+        raise ValueError(f"{count} galaxies cannot be split into training, validation and test; take at least 5")
+    order = np.random.default_rng(seed).permutation(count)
+    test_count = math.ceil(count / 5)
+    validation_count = math.ceil((count - test_count) / 5)
+    train_count = count - test_count - validation_count
+    return Split(*np.split(order, [train_count, train_count + validation_count]))
+
+
+class Batches(keras.utils.PyDataset):
+    """One pass over some galaxies, for `fit`, `evaluate` or `predict`: batches of (images, labels).
+
+    Args:
+        store: an opened store.
+        rows: which galaxies, (n,) int.
+        batch_size: galaxies in a batch; the last one holds the rest.
+        order_seed: numbers from which alone the order follows, such as (seed, epoch); None: as `rows` has them.
+    """
+
+    def __init__(self, store: Store, rows: np.ndarray, batch_size: int, order_seed: tuple[int, ...] | None = None):
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"the batch size is {batch_size}; it has to be at least 1")
+        self.store, self.batch_size = store, batch_size
+        self.rows = rows if order_seed is None else np.random.default_rng(order_seed).permutation(rows)
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.store.images[rows], self.store.labels[rows]

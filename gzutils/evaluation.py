@@ -1,0 +1,94 @@
+"""How good a model is: RMSE (Equation 1), per question, how far it breaks the tree, and what a guess would reach."""
+
+import keras
+import numpy as np
+import pandas as pd
+
+from gzutils import backend
+from gzutils.dataset import Batches, Split, Store
+from gzutils.decision_tree import QUESTIONS, constraint_residuals
+from gzutils.runs import Run
+from gzutils.training import Trained
+
+# What the report's text and logs say of each model (Table 1, section 6); RMSE of train and validation as logged
+# during training, with augmentation and dropout on for the training galaxies.
+REPORT_RESULTS = {
+    "parallel_cnn": {
+        "epochs": 182,
+        "best_epoch": 132,
+        "train_rmse": 0.0969,
+        "validation_rmse": 0.0976,
+        "test_rmse": 0.0985,
+        "seconds_per_epoch": 47,
+    },
+}
+
+
+def rmse(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Root of the mean squared difference over all galaxies and answers, (N, 37) each (report, Equation 1)."""
+    difference = np.asarray(predicted, np.float64) - labels
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def rmse_by_question(predicted: np.ndarray, labels: np.ndarray) -> pd.Series:
+    """The RMSE over each question's answers, indexed by question number 1 to 11."""
+    values = {q.number: rmse(predicted[:, q.slice], labels[:, q.slice]) for q in QUESTIONS}
+    return pd.Series(values, name="RMSE").rename_axis("question")
+
+
+def rmse_interval(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int = 1000) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the RMSE: what other galaxies of the same kind might have given."""
+    squared = np.mean((np.asarray(predicted, np.float64) - labels) ** 2, axis=1)
+    rows = np.random.default_rng(seed).integers(len(squared), size=(draws, len(squared)))
+    low, high = np.quantile(np.sqrt(squared[rows].mean(axis=1)), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def constraint_violation(predicted: np.ndarray) -> float:
+    """How far predictions (N, 37) break the tree: the 11 absolute residuals summed, averaged over the galaxies."""
+    return float(np.abs(constraint_residuals(predicted)).sum(axis=1).mean())
+
+
+def mean_prediction(store: Store, split: Split) -> np.ndarray:
+    """The answers' mean over the training galaxies (37,): the best guess that does not look at the image."""
+    return store.labels[split.train].mean(axis=0, dtype=np.float64)
+
+
+def predict(model: keras.Model, store: Store, rows: np.ndarray, batch_size: int = 128) -> np.ndarray:
+    """The model's probabilities for some galaxies of the store, (n, 37) float32, in the order of `rows`."""
+    return model.predict(Batches(store, rows, batch_size), verbose=0)
+
+
+def measure(model: keras.Model, trained: Trained, run: Run, store: Store, split: Split, initial_weights: str) -> dict:
+    """All that the results table needs of a trained model, as written to `metrics.json`.
+
+    `rmse` is measured with the best weights on unchanged images; `rmse_during_training` is what the history says of
+    the best epoch (training galaxies augmented, dropout on), the way the report gives its training and validation RMSE.
+    """
+    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    predicted = {name: predict(model, store, rows) for name, rows in parts.items()}
+    test_labels = store.labels[split.test]
+    guess = np.broadcast_to(mean_prediction(store, split), test_labels.shape)
+    return {
+        "model": model.name,
+        "profile": run.profile.name,
+        "data": run.data,
+        "galaxies": {"all": len(store)} | {name: len(rows) for name, rows in parts.items()},
+        "seed": run.seed,
+        "initial_weights": initial_weights,
+        "constraints": run.profile.constraints,
+        "constraint_weight": run.profile.constraint_weight,
+        "parameters": int(model.count_params()),
+        "trainable_parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+        "epochs": len(trained.history),
+        "best_epoch": trained.best_epoch,
+        "seconds_per_epoch": round(trained.seconds_per_epoch, 2),
+        "rmse": {name: rmse(predicted[name], store.labels[rows]) for name, rows in parts.items()},
+        "rmse_during_training": {"train": trained.best["rmse"], "validation": trained.best["val_rmse"]},
+        "test_rmse_interval": rmse_interval(predicted["test"], test_labels),
+        "test_rmse_by_question": rmse_by_question(predicted["test"], test_labels).to_dict(),
+        "test_constraint_violation": constraint_violation(predicted["test"]),
+        "mean_guess_test_rmse": rmse(guess, test_labels),
+        "versions": backend.versions(),
+        "device": backend.device(),
+    }

@@ -1,0 +1,47 @@
+"""The parallel CNN: one path sees broad structure, the other fine detail (report, section 5.2, Figure 3)."""
+
+import keras
+from keras import layers
+
+
+def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99) -> keras.Model:
+    """Builds the network: uint8 images (N, 64, 64, 3) -> 37 probabilities (N, 37) float32.
+
+    Args:
+        width: scales the number of filters and units of every hidden layer; 1.0, the report's, has 1,160,165
+            parameters (1,159,653 trainable). A quarter trains about sixteen times faster.
+        batch_norm_momentum: of the two batch normalisations; 0.99 is Keras's default and the report's. Training
+            of a few hundred steps needs less, or their running averages lag behind the weights.
+    """
+    if not width > 0:
+        raise ValueError(f"the width is {width}; it has to be above 0")
+
+    def scaled(units: int) -> int:
+        return max(1, round(units * width))
+
+    images = keras.Input((64, 64, 3), dtype="uint8", name="images")
+    scaled_images = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
+
+    def path(kernel_size: int, name: str):
+        x = scaled_images
+        for number, filters in enumerate((64, 64, 128), start=1):
+            x = layers.Conv2D(
+                scaled(filters), kernel_size, padding="same", activation="relu", name=f"{name}_conv_{number}"
+            )(x)
+        x = layers.BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_batch_norm")(x)
+        x = layers.MaxPooling2D(3, strides=2, name=f"{name}_pool")(x)
+        return layers.Dropout(0.1, name=f"{name}_dropout")(x)
+
+    x = layers.Concatenate(name="both_paths")([path(6, "broad"), path(3, "fine")])
+    for number, filters in enumerate((128, 64, 64), start=1):
+        x = layers.Conv2D(scaled(filters), 3, padding="same", activation="relu", name=f"joint_conv_{number}")(x)
+        x = layers.MaxPooling2D(2, name=f"joint_pool_{number}")(x)
+        x = layers.Dropout(0.1, name=f"joint_dropout_{number}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for number, units in enumerate((256, 128, 64), start=1):
+        x = layers.Dense(
+            scaled(units), activation="relu", kernel_regularizer=keras.regularizers.L2(0.01), name=f"dense_{number}"
+        )(x)
+    x = layers.Dropout(0.2, name="dense_dropout")(x)
+    probabilities = layers.Dense(37, activation="sigmoid", dtype="float32", name="probabilities")(x)
+    return keras.Model(images, probabilities, name="parallel_cnn")

@@ -1,0 +1,210 @@
+"""All notebooks in order, headless, with papermill: what `run_all.sh` calls.
+
+A notebook that finished is skipped on the next call while its own cells, this package, its parameters, the raw data
+and the models that it reads are unchanged and all that it wrote is still there.
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+
+from gzutils import files
+from gzutils.progress import PROGRESS_FILE
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
+    options = _parse(arguments)
+    notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    chosen = _choose(notebooks, options.only, options.start)
+    parameters = {
+        "PROFILE": options.profile,
+        "DATA": options.data,
+        "DATA_DIR": str(Path(options.data_dir).resolve()) if options.data_dir else None,
+        "GALAXIES": options.galaxies,
+        "RUN": options.run or f"{options.profile}-{options.data}",
+    }
+    run = ROOT / "runs" / parameters["RUN"]
+    if options.fresh:
+        shutil.rmtree(run, ignore_errors=True)
+    print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
+    failed: set[str] = set()
+    for notebook in chosen:
+        source = nbformat.read(notebook, as_version=4)
+        missing = failed & set(_needs(source))
+        if missing:
+            print(f"{notebook.stem}: not run, it needs {', '.join(sorted(missing))}", flush=True)
+            failed.add(notebook.stem)
+        elif not _run_notebook(notebook, source, parameters, run):
+            failed.add(notebook.stem)
+    if failed:
+        print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
+        return 1
+    print(f"Done. Read the notebooks in {run / 'notebooks'}, the figures and numbers in the folders beside it.")
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="run_all.sh",
+        description="Makes .venv where it is missing, installs, and runs the notebooks in order.",
+        epilog="run_all.sh test: passes the tests instead. A second call does only what is not done yet.",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=("smoke", "quick", "report", "full"),
+        default="quick",
+        help="smoke: seconds, for tests; quick (default): minutes on two cores; report: the report's protocol, as its "
+        "code ran it, for a GPU; full: the same size with the report's slips mended",
+    )
+    parser.add_argument(
+        "--data", choices=("simulated", "kaggle"), default="simulated", help="which galaxies (default: simulated)"
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="with --data kaggle: folder or competition zip with the challenge's files; without it they are downloaded "
+        "with your Kaggle credentials",
+    )
+    parser.add_argument("--galaxies", type=int, metavar="N", help="how many galaxies (default: as the profile says)")
+    parser.add_argument("--run", metavar="NAME", help="folder of the results under runs/ (default: PROFILE-DATA)")
+    parser.add_argument("--only", metavar="NOTEBOOK", help="only this notebook, by number or name: 02")
+    parser.add_argument("--from", dest="start", metavar="NOTEBOOK", help="this notebook and those after it")
+    parser.add_argument("--fresh", action="store_true", help="delete the run's earlier results first")
+    options = parser.parse_args(arguments)
+    if options.data_dir and options.data != "kaggle":
+        parser.error("--data-dir goes with --data kaggle")
+    if options.data_dir and not Path(options.data_dir).exists():
+        parser.error(f"--data-dir: there is no {options.data_dir}")
+    if options.only and options.start:
+        parser.error("--only and --from exclude each other")
+    if options.run and (Path(options.run).name != options.run or options.run.startswith(".")):
+        parser.error(f"--run: {options.run!r} is not a plain folder name")
+    return options
+
+
+def _choose(notebooks: list[Path], only: str | None, start: str | None) -> list[Path]:
+    wanted = only or start
+    if wanted is None:
+        return notebooks
+    places = [i for i, notebook in enumerate(notebooks) if notebook.stem.startswith(Path(wanted).stem)]
+    if len(places) != 1:
+        names = ", ".join(notebook.stem for notebook in notebooks)
+        sys.exit(f'run_all.sh: "{wanted}" names {len(places)} notebooks; there are {names}')
+    return notebooks[places[0] : places[0] + 1] if only else notebooks[places[0] :]
+
+
+def _needs(source: nbformat.NotebookNode) -> list[str]:
+    """The notebooks whose failure makes this one pointless, as its metadata say."""
+    return source.metadata.get("gzutils", {}).get("needs", [])
+
+
+def _run_notebook(notebook: Path, source: nbformat.NotebookNode, parameters: dict, run: Path) -> bool:
+    record = run / "notebooks" / f"{notebook.stem}.json"
+    state = _state(source, parameters, run)
+    if _is_finished(record, state, run):
+        print(f"{notebook.stem}: unchanged, skipped", flush=True)
+        return True
+    record.unlink(missing_ok=True)
+    executed = run / "notebooks" / notebook.name
+    start = time.monotonic()
+    error = _execute(notebook, executed, parameters)
+    took = _duration(time.monotonic() - start)
+    if error:
+        print(f"{notebook.stem}: failed after {took}, {error}\n  see {executed}", flush=True)
+        return False
+    written = [str(path.relative_to(run)) for path in sorted((run / notebook.stem).rglob("*")) if path.is_file()]
+    files.write_json(record, {"state": state, "written": [*written, f"notebooks/{notebook.name}"]})
+    print(f"{notebook.stem}: done in {took}", flush=True)
+    return True
+
+
+def _state(source: nbformat.NotebookNode, parameters: dict, run: Path) -> dict:
+    """All that a notebook's outcome depends on, as fingerprints by name."""
+    read = [run / needed / "model.keras" for needed in _needs(source)]
+    data_dir = parameters["DATA_DIR"]
+    return {
+        "cells": files.fingerprint([(cell.cell_type, cell.source) for cell in source.cells]),
+        "gzutils": files.sources_fingerprint(Path(__file__).parent),
+        "parameters": parameters,
+        "raw data": files.fingerprint(_listing(Path(data_dir))) if data_dir else None,
+        "models read": [files.sha256(path) for path in read if path.is_file()],
+    }
+
+
+def _listing(path: Path) -> list:
+    """Names, sizes and times of a file or of all files in a folder and one level below: cheap, and changes with them."""
+    entries = [path] if path.is_file() else [*path.iterdir(), *path.glob("*/*.zip"), *path.glob("*/*.csv")]
+    return [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in sorted(entries)]
+
+
+def _is_finished(record: Path, state: dict, run: Path) -> bool:
+    if not record.is_file():
+        return False
+    known = files.read_json(record)
+    return known["state"] == state and all((run / name).is_file() for name in known["written"])
+
+
+def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
+    """Executes one notebook; returns what went wrong, in words, or None."""
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # The kernel of this environment, not one that the user once installed elsewhere under the same name.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[PROGRESS_FILE] = str(Path(folder) / "progress.txt")
+        finished = threading.Event()
+        watch = threading.Thread(target=_show_progress, args=(notebook.stem, finished), daemon=True)
+        watch.start()
+        try:
+            papermill.execute_notebook(
+                notebook,
+                executed,
+                parameters,
+                kernel_name="python3",
+                cwd=NOTEBOOKS,
+                progress_bar=False,
+                extra_arguments=["--IPKernelApp.log_level=40"],  # errors only, or every kernel start prints a warning
+            )
+        except papermill.PapermillExecutionError as error:
+            return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+        finally:
+            finished.set()
+            watch.join()
+    return None
+
+
+def _show_progress(name: str, finished: threading.Event) -> None:
+    """Shows on a terminal how long the notebook has been running, and the line that its own long work shows."""
+    start = time.monotonic()
+    while not finished.wait(0.5):
+        if sys.stdout.isatty():
+            path = Path(os.environ[PROGRESS_FILE])
+            line = f"{name}: {_duration(time.monotonic() - start)}  " + (path.read_text() if path.is_file() else "")
+            sys.stdout.write("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1])
+            sys.stdout.flush()
+    if sys.stdout.isatty():
+        sys.stdout.write("\r\x1b[K")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""How a training went and what it reached (report, Figures 8 to 11)."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from gzutils.decision_tree import QUESTIONS
+from gzutils.plots import style
+
+
+def training_history(history: pd.DataFrame, best_epoch: int, mean_guess: float, report: dict | None = None) -> Figure:
+    """RMSE and loss after each epoch, with the best epoch, the guess to beat and the report's best epoch.
+
+    Args:
+        history: columns epoch, rmse, val_rmse, loss, val_loss.
+        best_epoch: the epoch whose weights were kept.
+        mean_guess: validation RMSE of predicting the training galaxies' mean answers.
+        report: the report's `validation_rmse` and `best_epoch`, or None.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.2))
+    for axes, quantity, label in ((left, "rmse", "RMSE"), (right, "loss", "loss (MSE + constraints + L2)")):
+        axes.plot(history["epoch"], history[quantity], color=style.TRAINING, label="training (augmented, dropout on)")
+        axes.plot(history["epoch"], history[f"val_{quantity}"], color=style.VALIDATION, label="validation")
+        axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
+        axes.set(xlabel="epoch", ylabel=label, xlim=(0, None))
+    left.axhline(mean_guess, color=style.SKY, linestyle="--", label=f"predicting the mean: {mean_guess:.4f}")
+    best = history.loc[history["epoch"] == best_epoch, "val_rmse"].iloc[0]
+    left.plot(best_epoch, best, "o", color=style.VALIDATION, label=f"best validation: {best:.4f}")
+    if report:
+        epoch, value = report["best_epoch"], report["validation_rmse"]
+        if epoch <= 1.2 * len(history):
+            left.plot(epoch, value, "*", color=style.PURPLE, markersize=12, label=f"report's best: {value:.4f}")
+        else:
+            left.axhline(value, color=style.PURPLE, linestyle="-.", label=f"report's best: {value:.4f} (epoch {epoch})")
+    right.set_yscale("log")
+    left.legend(fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def rmse_by_question(values: dict[str, pd.Series]) -> Figure:
+    """RMSE of each question, one bar a predictor (name -> series indexed 1 to 11)."""
+    figure, axes = plt.subplots(figsize=(style.WIDTH, 4.8))
+    height = 0.8 / len(values)
+    colours = (style.GUESS, style.PREDICTED, style.GREEN, style.PURPLE, style.ORANGE)
+    for place, ((name, series), colour) in enumerate(zip(values.items(), colours, strict=False)):
+        axes.barh(series.index + (place - (len(values) - 1) / 2) * height, series, height, color=colour, label=name)
+    axes.set_yticks([q.number for q in QUESTIONS], [f"{q.number}. {q.text}" for q in QUESTIONS], fontsize=8)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlabel="RMSE over the question's answers (share of volunteers)")
+    axes.legend(loc="lower right", fontsize=8)
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,262 @@
+"""From the challenge's JPEGs and CSV to the store that every notebook reads (report, section 4.3 and A.4).
+
+An image of 424x424 pixels is cut to its central 210x210 and resampled to 64x64 with Pillow's bicubic filter.
+The store is one folder: `images.npy` (uint8, N x 64 x 64 x 3), `labels.npy` (float32, N x 37), `galaxy_ids.npy`
+(int64, N, ascending) and `manifest.json`. It is made beside its final name, `<name>.partial`, and renamed when whole.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import PIL
+from PIL import Image, UnidentifiedImageError
+
+from gzutils import challenge, files
+from gzutils.progress import progress
+from gzutils.simulation import survey
+
+RAW_SIZE = 424
+CROP = 210
+SIZE = 64
+CHUNK = 512  # images between two points from which an interrupted call goes on
+TODO, DONE, REJECTED = 0, 1, 2
+STORE_VERSION = 1
+
+
+def preprocess(jpeg: bytes) -> np.ndarray:
+    """One galaxy as the models see it: centre crop of 210 pixels, Pillow bicubic to 64x64.
+
+    Args:
+        jpeg: the file's bytes.
+
+    Returns:
+        (64, 64, 3) uint8 RGB.
+
+    Raises:
+        ValueError: the bytes are not a whole RGB JPEG of 424x424 pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+            # Size and mode come from the header: a decompression bomb is turned away before it is decoded.
+            if image.size != (RAW_SIZE, RAW_SIZE) or image.mode != "RGB":
+                width, height = image.size
+                raise ValueError(f"{width}x{height} pixels, mode {image.mode}; expected 424x424 RGB")
+            margin = (RAW_SIZE - CROP) // 2
+            centre = image.crop((margin, margin, margin + CROP, margin + CROP))
+    except UnidentifiedImageError:
+        raise ValueError("not a JPEG file") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"damaged JPEG: {error}") from None
+    return np.asarray(centre.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+
+
+def find_or_make_raw(
+    data: str, folder: Path | str, data_dir: Path | str | None = None, galaxies: int | None = None, seed: int = 0
+) -> challenge.Challenge:
+    """The raw files of a data source, simulated or downloaded where they do not exist yet.
+
+    Args:
+        data: "simulated" or "kaggle".
+        folder: where downloaded and made data live, `data/` of the project.
+        data_dir: for "kaggle": the folder or competition zip with the challenge's files; None: `folder`/kaggle, to
+            which they are downloaded where they are missing.
+        galaxies: how many to simulate at least; without meaning for "kaggle".
+        seed: of the simulated survey.
+    """
+    if data == "kaggle":
+        cache = Path(folder) / "kaggle"
+        return challenge.find(data_dir or challenge.download(cache), cache=cache)
+    if data != "simulated":
+        raise ValueError(f'data is "simulated" or "kaggle", not {data!r}')
+    if data_dir is not None:
+        raise ValueError('a data folder holds the challenge\'s files: it goes with "kaggle" data, not with "simulated"')
+    if galaxies is None or galaxies < 1:
+        raise ValueError(f"a simulated survey needs a number of galaxies, at least 1, not {galaxies}")
+    raw = Path(folder) / f"simulated-{files.fingerprint(_simulated_identity(seed))}"
+    survey.make_survey(raw, galaxies, seed=seed)
+    return challenge.find(raw, cache=folder)
+
+
+def find_or_make_store(
+    data: str, folder: Path | str, data_dir: Path | str | None = None, galaxies: int | None = None, seed: int = 0
+) -> Path:
+    """The store of a data source, made from its raw files where it does not exist yet; arguments as above.
+
+    `galaxies` is how many the store holds at most, those with the lowest ids; None: all. The store's name has a
+    fingerprint of the raw data and the settings, so that other data make another store.
+    """
+    if galaxies is not None and galaxies < 1:
+        raise ValueError(f"{galaxies} galaxies were asked for; ask for at least 1")
+    source = None
+    if data == "simulated":  # its identity is known before it is drawn: a store serves without its raw files
+        identity = _simulated_identity(seed)
+    else:
+        source = find_or_make_raw(data, folder, data_dir)
+        identity = source.identity()
+    store = Path(folder) / f"store-{data}-{galaxies or 'all'}-{files.fingerprint([identity, _settings()])}"
+    if not store.is_dir():
+        source = source or find_or_make_raw(data, folder, data_dir, galaxies, seed)
+        build_store(source, store, galaxies, description={"data": data, **identity})
+    return store
+
+
+def build_store(
+    source: challenge.Challenge,
+    store: Path | str,
+    galaxies: int | None = None,
+    max_rejected: float = 0.01,
+    description: dict | None = None,
+) -> Path:
+    """Makes a store from the challenge's files. Interrupted and called again, it goes on where it was.
+
+    Damaged or odd images are left out and listed in the manifest with their reason; so are ids without an image
+    or without labels.
+
+    Args:
+        source: where the raw files are.
+        store: the folder to make.
+        galaxies: at most how many, those with the lowest ids that have both image and labels; None: all.
+        max_rejected: the share of images beyond which the call stops, since then something larger is wrong
+            (ten images are always borne).
+        description: written into the manifest as the data's source.
+
+    Raises:
+        challenge.ChallengeError: images and labels have no galaxy in common, or too many images are rejected.
+    """
+    store = Path(store)
+    label_ids, labels = challenge.read_solutions(source.solutions)
+    image_ids = source.training_images.galaxy_ids()
+    galaxy_ids, label_rows, _ = np.intersect1d(label_ids, image_ids, return_indices=True)
+    if not len(galaxy_ids):
+        raise challenge.ChallengeError(
+            f"{source.training_images.path} ({len(image_ids)} images) and {source.solutions} ({len(label_ids)} rows) "
+            f"have no galaxy in common; check that they belong together"
+        )
+    galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
+    partial = store.with_name(store.name + ".partial")
+    _check_disk_space(store, len(galaxy_ids))
+    images, status = _open_partial(partial, galaxy_ids)
+    reasons = files.read_json(partial / "rejected.json")
+    for rows in _chunks_to_do(status):
+        _read_chunk(source.training_images, galaxy_ids, rows, images, status, reasons)
+        # First the pixels, then what tells that they are there: a kill in between costs one chunk, never a row.
+        images.flush()
+        files.write_json(partial / "rejected.json", reasons)
+        np.save(partial / "status.tmp.npy", status)
+        os.replace(partial / "status.tmp.npy", partial / "status.npy")
+        if len(reasons) > max(10, max_rejected * len(galaxy_ids)):
+            galaxy, reason = next(iter(reasons.items()))
+            raise challenge.ChallengeError(
+                f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images "
+                f"cannot be used, the first is {galaxy}.jpg ({reason}); the files are damaged or of another kind, get them anew "
+                f"and delete {partial}"
+            )
+    del images
+    return _finish(
+        partial,
+        store,
+        galaxy_ids,
+        labels[label_rows],
+        status,
+        {
+            "version": STORE_VERSION,
+            "source": description or source.identity(),
+            "settings": _settings(),
+            "pillow": PIL.__version__,
+            "galaxies": int((status == DONE).sum()),
+            "rejected": reasons,
+            "labels_without_image": len(np.setdiff1d(label_ids, image_ids)),
+            "images_without_labels": len(np.setdiff1d(image_ids, label_ids)),
+            "raw_bytes_as_array": int((status == DONE).sum()) * RAW_SIZE * RAW_SIZE * 3,
+        },
+    )
+
+
+def _simulated_identity(seed: int) -> dict:
+    # A survey drawn by other code is another survey: the sources are part of what it is.
+    return {"seed": seed, "sources": files.sources_fingerprint(Path(survey.__file__).parent)}
+
+
+def _settings() -> dict:
+    return {"version": STORE_VERSION, "raw_size": RAW_SIZE, "crop": CROP, "size": SIZE, "filter": "Pillow bicubic"}
+
+
+def _check_disk_space(store: Path, galaxies: int) -> None:
+    store.parent.mkdir(parents=True, exist_ok=True)
+    needed = galaxies * (SIZE * SIZE * 3 + 37 * 4 + 8)
+    free = shutil.disk_usage(store.parent).free
+    if free < needed:
+        raise OSError(f"{store.parent} has {free / 1e6:.0f} MB free, the store of {galaxies} galaxies needs more: "
+                      f"{needed / 1e6:.0f} MB; make room or choose another folder")  # fmt: skip
+
+
+def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.memmap, np.ndarray]:
+    """The images (N, 64, 64, 3) and their status (N,), as an interrupted call left them, or new ones."""
+    try:
+        if np.array_equal(np.load(partial / "galaxy_ids.npy"), galaxy_ids):
+            images = np.load(partial / "images.npy", mmap_mode="r+")
+            return images, np.load(partial / "status.npy")
+    except (OSError, ValueError, EOFError):
+        pass  # nothing there, or killed before the first chunk: it starts anew
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shape = (len(galaxy_ids), SIZE, SIZE, 3)
+    images = np.lib.format.open_memmap(partial / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    status = np.full(len(galaxy_ids), TODO, np.uint8)
+    files.write_json(partial / "rejected.json", {})
+    np.save(partial / "status.npy", status)
+    np.save(partial / "galaxy_ids.npy", galaxy_ids)
+    return images, status
+
+
+def _chunks_to_do(status: np.ndarray) -> Iterator[np.ndarray]:
+    todo = np.flatnonzero(status == TODO)
+    chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
+    done = len(range(0, len(status), CHUNK)) - len(chunks)
+    yield from progress(chunks, "Preprocessing", done + len(chunks), f"chunks of {CHUNK} galaxies", done)
+
+
+def _read_chunk(source, galaxy_ids, rows, images, status, reasons) -> None:
+    def read(row: int) -> str | None:
+        try:
+            images[row] = preprocess(source.read(int(galaxy_ids[row])))
+        except ValueError as error:
+            return str(error)
+        return None
+
+    # Threads suffice: Pillow decodes and resamples without holding Python's lock.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for row, reason in zip(rows, pool.map(read, rows), strict=True):
+            status[row] = DONE if reason is None else REJECTED
+            if reason is not None:
+                reasons[str(galaxy_ids[row])] = reason
+
+
+def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: dict) -> Path:
+    kept = np.flatnonzero(status == DONE)
+    if len(kept) < len(status):
+        images = np.load(partial / "images.npy", mmap_mode="r")
+        shape = (len(kept), SIZE, SIZE, 3)
+        compact = np.lib.format.open_memmap(partial / "compact.npy", mode="w+", dtype=np.uint8, shape=shape)
+        for start in range(0, len(kept), CHUNK):
+            compact[start : start + CHUNK] = images[kept[start : start + CHUNK]]
+        compact.flush()
+        del images, compact
+        status[:] = TODO  # a kill from here on starts anew: the rows no longer match
+        np.save(partial / "status.npy", status[:0])
+        os.replace(partial / "compact.npy", partial / "images.npy")
+    np.save(partial / "galaxy_ids.npy", galaxy_ids[kept])
+    np.save(partial / "labels.npy", labels[kept].astype(np.float32))
+    arrays = ("images.npy", "labels.npy", "galaxy_ids.npy")
+    files.write_json(
+        partial / "manifest.json", manifest | {"sha256": {name: files.sha256(partial / name) for name in arrays}}
+    )
+    for name in ("status.npy", "rejected.json"):
+        (partial / name).unlink()
+    partial.rename(store)
+    return store

@@ -1,0 +1,72 @@
+"""What the profiles mean, as data: `smoke` for tests, `quick` for learners, `report` and `full` for a GPU box."""
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one model is built and trained.
+
+    epochs: at most so many passes over the training galaxies. patience: stop after so many without a better validation
+    loss. batch_size: galaxies a step. model: arguments of the model's builder that differ from the report's.
+    """
+
+    epochs: int
+    patience: int
+    batch_size: int = 128
+    model: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile. galaxies: how many are simulated, or taken of the challenge's at most (None: all of them)."""
+
+    name: str
+    summary: str
+    galaxies: int | None
+    constraints: str
+    parallel_cnn: Training
+    constraint_weight: float = 0.001
+
+
+REPORT = Profile(
+    name="report",
+    summary="the report's protocol, as its code ran it; for a GPU",
+    galaxies=61_578,
+    constraints="report",
+    parallel_cnn=Training(epochs=300, patience=50),
+)
+PROFILES = {
+    "smoke": Profile(
+        name="smoke",
+        summary="seconds a notebook, for tests; its numbers mean nothing",
+        galaxies=96,
+        constraints="tree",
+        parallel_cnn=Training(epochs=2, patience=2, batch_size=16, model={"width": 0.125, "batch_norm_momentum": 0.9}),
+    ),
+    "quick": Profile(
+        name="quick",
+        summary="minutes on two cores: smaller models and fewer galaxies",
+        galaxies=1_500,
+        constraints="tree",
+        parallel_cnn=Training(epochs=22, patience=22, batch_size=32, model={"width": 0.25, "batch_norm_momentum": 0.9}),
+    ),
+    "report": REPORT,
+    "full": replace(
+        REPORT,
+        name="full",
+        summary="the report's size with its slips mended (the tree's own constraints); for a GPU",
+        constraints="tree",
+    ),
+}
+
+
+def get(name: str) -> Profile:
+    """The profile with this name.
+
+    Raises:
+        ValueError: there is none; the message lists them.
+    """
+    if name not in PROFILES:
+        raise ValueError(f"there is no profile {name!r}; choose one of {', '.join(PROFILES)}")
+    return PROFILES[name]

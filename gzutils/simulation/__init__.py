@@ -1,0 +1,20 @@
+"""A simulated survey: galaxies and volunteers, in the layout of the Kaggle challenge.
+
+`galaxies` says what a galaxy is, `drawing` how it becomes an image, `volunteers` how people answer the eleven
+questions about it, and `survey` writes many of them as files. Needs NumPy and Pillow alone.
+"""
+
+from gzutils.simulation.drawing import draw_galaxy
+from gzutils.simulation.galaxies import Galaxy, draw_properties
+from gzutils.simulation.survey import make_survey
+from gzutils.simulation.volunteers import answer_probabilities, true_probabilities, vote
+
+__all__ = [
+    "Galaxy",
+    "answer_probabilities",
+    "draw_galaxy",
+    "draw_properties",
+    "make_survey",
+    "true_probabilities",
+    "vote",
+]

@@ -1,0 +1,137 @@
+"""How a simulated galaxy becomes an image.
+
+The galaxy is drawn on the survey camera's own pixels (0.396 arcseconds, as in the SDSS), three bands at once, then
+blurred by the seeing, given the sky's noise and the asinh stretch of Lupton et al. (2004), and resampled to 424 x 424
+pixels of radius / 50 each, as Galaxy Zoo 2 did (Willett et al. 2013). So a small galaxy is coarse and blurred.
+"""
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from gzutils.simulation.galaxies import Galaxy
+from gzutils.simulation.light import MIDDLE, OLD, YOUNG, coloured, galaxy_light
+
+FRAME = 424  # pixels of the final image, a side
+RADIUS_PIXELS = 50  # a galaxy's radius in the final image
+CAMERA_PIXEL = 0.396  # arcseconds
+SOFTENING = 10.0  # light at which the stretch turns from linear to logarithmic, in units of the sky's noise
+BRIGHTNESS = 65.0  # grey levels a unit of the stretch
+PEDESTAL = np.array([0.58, 0.58, 0.30], np.float32)  # the sky that is left, in units of its noise
+
+
+def draw_galaxy(galaxy: Galaxy, rng: np.random.Generator) -> np.ndarray:
+    """The image of a galaxy, uint8 (424, 424, 3).
+
+    Args:
+        galaxy: its properties.
+        rng: for the sky's noise, the stars and galaxies around, and the details that no property fixes.
+    """
+    side = round(FRAME / RADIUS_PIXELS * galaxy.radius / CAMERA_PIXEL)
+    pixel = FRAME / RADIUS_PIXELS / side  # of the camera, in radii
+    axis = (np.arange(side, dtype=np.float32) - (side - 1) / 2) * pixel
+    x, y = axis[None, :], axis[:, None]
+    star_spread = galaxy.seeing / CAMERA_PIXEL / 2.355  # full width at half maximum to standard deviation
+
+    light = galaxy_light(galaxy, x / galaxy.extent, y / galaxy.extent, rng)
+    light *= _brightness(galaxy) / (float(light.sum()) / 3 * (pixel / galaxy.extent) ** 2)
+    _add_neighbours(light, rng)
+    light *= rng.lognormal(0, 0.03, 3).astype(np.float32)  # the Milky Way's dust, and errors of calibration
+    light = _blur(light, star_spread)
+    _add_stars(light, star_spread, rng)
+    if galaxy.artifact_kind != "none":
+        _add_artifact(light, galaxy, x, y, rng)
+    light += rng.standard_normal(light.shape, np.float32)
+    light += PEDESTAL
+    picture = Image.fromarray(stretch(light))
+    return np.asarray(picture.resize((FRAME, FRAME), Image.Resampling.BICUBIC))
+
+
+def stretch(light: np.ndarray) -> np.ndarray:
+    """Light (side, side, 3) in units of the noise to uint8, by the asinh stretch of Lupton et al. (2004).
+
+    The three bands are scaled by one factor, so that bright centres keep their colour.
+    """
+    mean = np.maximum(light.mean(axis=2, dtype=np.float32), 1e-3)
+    factor = np.arcsinh(mean / SOFTENING) * (BRIGHTNESS / mean)
+    return np.clip(light * factor[:, :, None] + 0.5, 0, 255).astype(np.uint8)
+
+
+def _brightness(galaxy: Galaxy) -> float:
+    """The galaxy's total light: its surface brightness times its area in radii squared."""
+    return galaxy.surface_brightness * math.pi * (0.35 + 0.65 * galaxy.elongation)
+
+
+def _blur(light: np.ndarray, spread: float) -> np.ndarray:
+    """Convolves rows and columns with a Gaussian of this standard deviation in pixels."""
+    reach = math.ceil(3 * spread)
+    kernel = np.exp(-0.5 * (np.arange(reach + 1) / spread) ** 2)
+    kernel = (kernel / (kernel[0] + 2 * kernel[1:].sum())).astype(np.float32)
+    for axis in (0, 1):
+        size = light.shape[axis]
+        padding = [(reach, reach) if a == axis else (0, 0) for a in range(3)]
+        rows = np.pad(light, padding, mode="edge").swapaxes(0, axis)
+        out = kernel[0] * rows[reach : reach + size]
+        for step in range(1, reach + 1):
+            out += kernel[step] * (rows[reach - step : reach - step + size] + rows[reach + step : reach + step + size])
+        light = out.swapaxes(0, axis)
+    return light
+
+
+def _stamp(light: np.ndarray, column: float, row: float, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The square of the picture around a place, and its pixels' distances from there."""
+    side = light.shape[0]
+    left, right = max(int(column - reach), 0), min(int(column + reach) + 2, side)
+    top, bottom = max(int(row - reach), 0), min(int(row + reach) + 2, side)
+    x = np.arange(left, right, dtype=np.float32)[None, :] - column
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] - row
+    return light[top:bottom, left:right], x, y
+
+
+def _add_stars(light: np.ndarray, spread: float, rng: np.random.Generator) -> None:
+    """Foreground stars: more, the more sky the frame shows. Profile: Moffat (1969) with index 3."""
+    side = light.shape[0]
+    for _ in range(rng.poisson(6 * (side / 200) ** 2)):
+        column, row = rng.uniform(0, side), rng.uniform(0, side)
+        peak = min(5 * (1 - rng.random()) ** -1.1, 2000)
+        colour = YOUNG + 1.35 * float(rng.beta(1.3, 0.9)) * (OLD - YOUNG)
+        window, x, y = _stamp(light, column, row, 4 + 3 * spread * peak**0.17)
+        window += coloured(peak * (1 + (x**2 + y**2) / (2.3 * spread) ** 2) ** -3, colour)
+
+
+def _add_neighbours(light: np.ndarray, rng: np.random.Generator) -> None:
+    """Small galaxies in the background."""
+    side = light.shape[0]
+    for _ in range(rng.poisson(3 * (side / 200) ** 2)):
+        column, row = rng.uniform(0, side), rng.uniform(0, side)
+        size = rng.uniform(0.8, 1.6) * (1 - rng.random()) ** -0.25
+        peak = min(10 * (1 - rng.random()) ** -0.7, 150)
+        ratio, angle = rng.uniform(0.3, 1), rng.uniform(0, math.pi)
+        colour = YOUNG + float(rng.random()) * (OLD - YOUNG)
+        window, x, y = _stamp(light, column, row, 6 * size)
+        long, short = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
+        window += coloured(peak * np.exp(-np.sqrt(long**2 + (short / ratio) ** 2) / size), colour)
+
+
+def _add_artifact(light: np.ndarray, galaxy: Galaxy, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> None:
+    """A star with its spikes in place of the galaxy, the trail of a satellite, or a bright star's ghost."""
+    angle, shift = rng.uniform(0, math.pi), rng.uniform(-0.8, 0.8)
+    toward, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
+    if galaxy.artifact_kind == "star":
+        spikes = np.exp(-np.abs(toward) / 0.03 - np.abs(across) / 0.6)
+        spikes += np.exp(-np.abs(across) / 0.03 - np.abs(toward) / 0.6)
+        halo = (1 + (x**2 + y**2) / 0.2**2) ** -2.5
+        light[:] = coloured(4000 * halo + 150 * spikes, MIDDLE)
+    elif galaxy.artifact_kind == "trail":
+        _add_in_one_band(light, 60 * galaxy.artifact * np.exp(-(((across - shift) / 0.03) ** 2)), rng)
+    else:
+        ghost = 20 * galaxy.artifact / (1 + np.exp(-np.clip((toward - shift) / 0.4, -30, 30)))
+        _add_in_one_band(light, ghost, rng)
+
+
+def _add_in_one_band(light: np.ndarray, flaw: np.ndarray, rng: np.random.Generator) -> None:
+    """A flaw that is strongest in one band: the camera takes the bands one after the other."""
+    colour = np.full(3, 0.6, np.float32)
+    colour[rng.integers(3)] = 1.5
+    light += coloured(flaw, colour)

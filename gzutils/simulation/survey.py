@@ -1,0 +1,197 @@
+"""Writes a simulated survey in the challenge's layout, on all cores, and goes on where it was interrupted."""
+
+import dataclasses
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gzutils.decision_tree import COLUMNS
+from gzutils.files import read_json, whole_file, write_json
+from gzutils.progress import progress
+from gzutils.simulation.drawing import draw_galaxy
+from gzutils.simulation.galaxies import Galaxy, draw_properties
+from gzutils.simulation.volunteers import true_probabilities, vote
+
+FIRST_ID = 100001
+IMAGES = "images_training_rev1"
+LABELS = "training_solutions_rev1.csv"
+TRUTH = "simulated_truth.csv"
+RECORD = "survey.json"
+VERSION = 1  # raise it when the same seed draws other galaxies than before
+CHUNK = 32  # galaxies a task
+JPEG_QUALITY = 75  # the challenge's own quantisation table
+PROPERTIES = tuple(field.name for field in dataclasses.fields(Galaxy))
+LABELS_HEADER = ",".join(["GalaxyID", *COLUMNS]) + "\n"
+TRUTH_HEADER = ",".join(["GalaxyID", *PROPERTIES, *(c.replace("Class", "True") for c in COLUMNS)]) + "\n"
+
+
+def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | None = None) -> Path:
+    """Draws galaxies 0 to `galaxies` - 1 of the survey with this seed, images and votes, and writes them.
+
+    A galaxy depends on the seed and its number alone, so a larger survey begins with the smaller one, and the
+    number of processes changes nothing. Galaxies that are there already are kept; the tables are written last.
+    Several processes start by importing the script that calls this, so it calls from `if __name__ == "__main__":`.
+
+    Args:
+        folder: where to write; made if it is not there. A folder keeps the seed that it began with.
+        galaxies: how many the folder must hold at least.
+        seed: names the survey.
+        processes: how many draw at once; None for one a core, and for just this one where there is little to do.
+
+    Returns:
+        `folder`, with the images (`IMAGES`), the labels (`LABELS`), and the galaxies' properties and true
+        probabilities (`TRUTH`).
+
+    Raises:
+        ValueError: where `galaxies` or `processes` is less than 1, or the folder holds another survey.
+    """
+    folder = Path(folder)
+    if galaxies < 1:
+        raise ValueError(f"a survey has at least 1 galaxy, not {galaxies}")
+    if seed < 0:
+        raise ValueError(f"a seed is 0 or more, not {seed}")
+    if processes is not None and processes < 1:
+        raise ValueError(f"drawing takes at least 1 process, not {processes}")
+    finished = _finished_galaxies(folder, seed)
+    total = max(galaxies, finished)
+    images = folder / IMAGES
+    present = set(os.listdir(images)) if images.exists() else set()
+    missing = sum(f"{FIRST_ID + number}.jpg" not in present for number in range(total))
+    if finished == total and not missing and (folder / LABELS).exists() and (folder / TRUTH).exists():
+        return folder
+
+    # The record comes first: it tells a later call that what an interrupted one left here is this survey's.
+    write_json(folder / RECORD, {"version": VERSION, "seed": seed, "galaxies": finished})
+    images.mkdir(exist_ok=True)
+    if processes is None:
+        processes = 1 if missing < 100 else os.cpu_count() or 1
+    tasks = [(images, seed, start, min(start + CHUNK, total)) for start in range(0, total, CHUNK)]
+    with (
+        whole_file(folder / LABELS) as labels_path,
+        whole_file(folder / TRUTH) as truth_path,
+        open(labels_path, "w", encoding="utf-8", newline="") as labels,
+        open(truth_path, "w", encoding="utf-8", newline="") as truth,
+        _mapped(tasks, processes) as rows,
+    ):
+        labels.write(LABELS_HEADER)
+        truth.write(TRUTH_HEADER)
+        every_row = (row for chunk in rows for row in chunk)
+        for labels_row, truth_row in progress(every_row, "Drawing galaxies", total, "galaxies"):
+            labels.write(labels_row)
+            truth.write(truth_row)
+    _remove_leftovers(folder)
+    write_json(folder / RECORD, {"version": VERSION, "seed": seed, "galaxies": total})
+    return folder
+
+
+def simulate(seed: int, number: int) -> tuple[Galaxy, np.ndarray, np.ndarray]:
+    """Galaxy `number` of the survey with this seed.
+
+    Returns:
+        The galaxy, its votes (37, float64) and its true probabilities (37, float64).
+    """
+    galaxy = draw_properties(_stream(seed, number, 0))
+    return galaxy, vote(galaxy, _stream(seed, number, 2)), true_probabilities(galaxy)
+
+
+def image_of(galaxy: Galaxy, seed: int, number: int) -> np.ndarray:
+    """Its image, uint8 (424, 424, 3)."""
+    return draw_galaxy(galaxy, _stream(seed, number, 1))
+
+
+def _stream(seed: int, number: int, purpose: int) -> np.random.Generator:
+    """Random numbers of one galaxy: properties (purpose 0), drawing (1) and votes (2) do not disturb each other."""
+    return np.random.default_rng([seed, number, purpose])
+
+
+def _finished_galaxies(folder: Path, seed: int) -> int:
+    """How many galaxies the last call that ran to its end left here; 0 in a new folder."""
+    if not (folder / RECORD).exists():
+        if (folder / LABELS).exists() or (folder / IMAGES).exists():
+            raise ValueError(f"{folder} holds galaxies that no simulation wrote ({RECORD} is missing): choose another")
+        return 0
+    record = read_json(folder / RECORD)
+    if record["version"] != VERSION:
+        raise ValueError(
+            f"{folder} was written by version {record['version']} of the simulation, and this is version {VERSION}: "
+            "delete the folder or choose another"
+        )
+    if record["seed"] != seed:
+        raise ValueError(f"{folder} holds the survey with seed {record['seed']}, not {seed}: choose another folder")
+    return record["galaxies"]
+
+
+@contextmanager
+def _mapped(tasks: list[tuple], processes: int) -> Iterator[Iterator[list[tuple[str, str]]]]:
+    """Yields the tasks' results in order, from this process or from several."""
+    if processes == 1:
+        yield map(_draw_chunk, tasks)
+        return
+    # TensorFlow may run in this process already, and its threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, initializer=_leave_with_parent)
+    try:
+        yield pool.map(_draw_chunk, tasks)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_with_parent() -> None:
+    """Ends this worker when its parent is killed; the pool alone would leave it waiting for ever."""
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:
+    """Writes the images that are missing among a run of galaxies, and returns the rows of the two tables."""
+    images, seed, start, stop = task
+    rows = []
+    for number in range(start, stop):
+        galaxy, votes, truth = simulate(seed, number)
+        path = images / f"{FIRST_ID + number}.jpg"
+        if not path.exists():
+            with whole_file(path) as beside:
+                Image.fromarray(image_of(galaxy, seed, number)).save(beside, quality=JPEG_QUALITY)
+        properties = ",".join(str(getattr(galaxy, name)) for name in PROPERTIES)
+        rows.append(
+            (
+                f"{FIRST_ID + number},{_digits(votes)}\n",
+                f"{FIRST_ID + number},{properties},{_digits(truth)}\n",
+            )
+        )
+    return rows
+
+
+def _digits(values: np.ndarray) -> str:
+    return ",".join(f"{value:.8f}" for value in values)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes the half-written files (`.100001.4711.jpg`, see `whole_file`) of processes that were killed."""
+    for path in folder.rglob(".*.*.*"):
+        process = path.suffixes[-2][1:]
+        if process.isdigit() and not _runs(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":  # elsewhere a signal 0 is not harmless, so the file stays
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True

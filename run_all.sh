@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes .venv beside this file, installs into it, and runs every notebook (./run_all.sh) or the tests
+# (./run_all.sh test). ./run_all.sh --help lists the options.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv="$root/.venv"
+
+fail() {
+    echo "run_all.sh: $1" >&2
+    exit 1
+}
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+        if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+            2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.11, 3.12 or 3.13 is needed, and none was found; install one, or name it: PYTHON=/path/to/python3.12 $0"
+}
+
+install() {
+    local python extras=lab,test wanted log="$venv/install.log"
+    command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 && extras=gpu,$extras
+    wanted="$extras $(cat "$root/requirements.txt" "$root/constraints.txt" "$root/pyproject.toml" | cksum)"
+    [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ] && return
+    python=$(find_python)
+    [ "$(df -Pk "$root" | awk 'NR == 2 { print $4 }')" -gt 6000000 ] ||
+        fail "less than 6 GB are free in $root; the installation and the data need as much, make room first"
+    if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        echo "Making $venv"
+        "$python" -m venv --clear "$venv" >/dev/null 2>&1 ||
+            fail "$python cannot make a virtual environment; install its venv module (Debian, Ubuntu: apt install python3-venv)"
+    fi
+    echo "Installing TensorFlow, JupyterLab and the rest (2.6 GB on disk, minutes; log: $log)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint "$root/constraints.txt" \
+        --editable "$root[$extras]" >"$log" 2>&1 ||
+        fail "the installation failed ($(grep -v '^WARNING' "$log" | tail -n 1)); is there a network? the log is $log"
+    echo "$wanted" >"$venv/installed"
+}
+
+case " $* " in
+    *" --help "* | *" -h "*) [ -x "$venv/bin/python" ] || { sed -n 's/^# //p' "$0" | head -n 2; } ;;
+esac
+install
+if [ "${1:-}" = test ]; then
+    shift
+    cd "$root"
+    exec "$venv/bin/python" -m pytest "$@"
+fi
+exec "$venv/bin/python" -m gzutils.pipeline "$@"

@@ -1,0 +1,216 @@
+"""The simulated survey: labels that obey the tree, files that depend on nothing but the seed, honest volunteers."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from gzutils.decision_tree import COLUMNS, QUESTIONS, check_labels, constraint_residuals
+from gzutils.simulation import (
+    Galaxy,
+    answer_probabilities,
+    draw_galaxy,
+    draw_properties,
+    make_survey,
+    true_probabilities,
+    vote,
+)
+
+
+def a_disk(**properties: object) -> Galaxy:
+    """A large, bright, plain spiral, seen from straight above unless told otherwise."""
+    for seed in range(1000):
+        galaxy = draw_properties(np.random.default_rng(seed))
+        plain = galaxy.companion == galaxy.disturbance == galaxy.arc_strength == galaxy.artifact == 0
+        if galaxy.kind == "disk" and plain:
+            usual = {"inclination": 0.0, "radius": 10.0, "surface_brightness": 30.0, "arm_strength": 0.8}
+            return dataclasses.replace(galaxy, **(usual | properties))
+    raise AssertionError("no plain disk among 1000 galaxies")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def column(labels: np.ndarray, name: str) -> float:
+    return labels[COLUMNS.index(name)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**63))
+def test_votes_and_truth_obey_the_tree(seed):
+    rng = np.random.default_rng(seed)
+    galaxy = draw_properties(rng)
+    labels = np.stack([vote(galaxy, rng), true_probabilities(galaxy)])
+    check_labels(labels, np.array([1, 2]), tolerance=1e-9)
+    assert np.abs(constraint_residuals(labels)).max() < 1e-9
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**63))
+def test_every_question_has_probabilities(seed):
+    probabilities = answer_probabilities(draw_properties(np.random.default_rng(seed)))
+    assert sorted(probabilities) == [question.number for question in QUESTIONS]
+    for question in QUESTIONS:
+        shares = probabilities[question.number]
+        assert shares.shape == (len(question.answers),)
+        assert shares.min() >= 0
+        assert shares.sum() == pytest.approx(1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**63))
+def test_a_galaxy_is_drawn_in_the_middle_of_a_dark_sky(seed):
+    galaxy = dataclasses.replace(draw_properties(np.random.default_rng(seed)), artifact=0.0, artifact_kind="none")
+    image = draw_galaxy(galaxy, np.random.default_rng(seed))
+    assert image.shape == (424, 424, 3)
+    assert image.dtype == np.uint8
+    centre, corners = image[160:264, 160:264], image[[0, 0, -40, -40], [0, -40, 0, -40]]
+    assert np.median(corners) < 20
+    assert centre.mean() > np.median(image) + 3
+
+
+def test_the_same_galaxy_is_drawn_the_same():
+    galaxy = a_disk()
+    first, again = (draw_galaxy(galaxy, np.random.default_rng(3)) for _ in range(2))
+    assert np.array_equal(first, again)
+
+
+def test_more_inclined_disks_get_more_edge_on_votes():
+    edge_on = [answer_probabilities(a_disk(inclination=float(angle)))[2][0] for angle in range(0, 91, 5)]
+    assert np.all(np.diff(edge_on) > 0)
+    truth = true_probabilities(a_disk(inclination=89.0))
+    assert column(truth, "Class2.1") > 0.5
+
+
+@pytest.mark.parametrize(
+    ("strength", "question"), [("bar_strength", 3), ("arm_strength", 4), ("disturbance", 6), ("artifact", 6)]
+)
+def test_stronger_features_get_more_votes(strength, question):
+    values = np.linspace(0, 1, 9)
+    yes = [answer_probabilities(a_disk(**{strength: float(value)}))[question][0] for value in values]
+    assert np.all(np.diff(yes) > 0)
+
+
+def test_blur_and_noise_hide_the_arms():
+    clear, small, faint = a_disk(), a_disk(radius=4.0), a_disk(surface_brightness=7.0)
+    smooth = [column(true_probabilities(galaxy), "Class1.1") for galaxy in (clear, small, faint)]
+    assert smooth[0] < min(smooth[1:])
+
+
+def test_votes_scatter_as_multinomial_draws():
+    galaxy = a_disk(inclination=40.0, disturbance=0.4)
+    rng = np.random.default_rng(0)
+    draws = 4000
+    votes = np.stack([vote(galaxy, rng) for _ in range(draws)])
+    truth = true_probabilities(galaxy)
+    error = np.sqrt(truth * (1 - truth) / 40 / draws)
+    assert np.all(np.abs(votes.mean(axis=0) - truth) < 4.5 * error + 1e-4)
+    volunteers = 45
+    expected = np.sqrt(truth[:3] * (1 - truth[:3]) / volunteers)
+    assert votes[:, :3].std(axis=0) == pytest.approx(expected, rel=0.08)
+
+
+def test_where_nobody_reaches_question_6_nothing_is_odd():
+    galaxy = a_disk(artifact=1.0, artifact_kind="star")
+    rng = np.random.default_rng(0)
+    votes = np.stack([vote(galaxy, rng) for _ in range(300)])
+    unanswered = votes[:, COLUMNS.index("Class1.3")] == 1
+    assert unanswered.any()
+    assert np.all(votes[unanswered, COLUMNS.index("Class6.2")] == 1)
+
+
+def test_a_survey_has_the_challenges_layout(tmp_path):
+    folder = make_survey(tmp_path / "survey", 5, seed=3)
+    images = sorted((folder / "images_training_rev1").iterdir())
+    assert [image.name for image in images] == [f"{100001 + i}.jpg" for i in range(5)]
+    for path in images:
+        with Image.open(path) as image:
+            assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (424, 424))
+    header, *rows = (folder / "training_solutions_rev1.csv").read_text().splitlines()
+    assert header == ",".join(["GalaxyID", *COLUMNS])
+    table = np.array([row.split(",") for row in rows], float)
+    assert table[:, 0].tolist() == list(range(100001, 100006))
+    check_labels(table[:, 1:], table[:, 0], tolerance=1e-6)
+    truth_header, *truth_rows = (folder / "simulated_truth.csv").read_text().splitlines()
+    names = truth_header.split(",")
+    assert names[0] == "GalaxyID"
+    assert names[-37:] == [name.replace("Class", "True") for name in COLUMNS]
+    truth = np.array([row.split(",")[-37:] for row in truth_rows], float)
+    check_labels(truth, table[:, 0], tolerance=1e-6)
+
+
+def test_neither_number_nor_processes_change_a_galaxy(tmp_path):
+    small = make_survey(tmp_path / "small", 3, seed=1)
+    large = make_survey(tmp_path / "large", 40, seed=1, processes=2)
+    grown = make_survey(make_survey(tmp_path / "grown", 3, seed=1), 40, seed=1)
+    assert contents(grown) == contents(large)
+    for name, data in contents(small).items():
+        if name != "survey.json":
+            assert contents(large)[name].startswith(data)
+    assert contents(make_survey(tmp_path / "other", 3, seed=2)) != contents(small)
+
+
+def test_a_finished_survey_is_left_alone(tmp_path):
+    folder = make_survey(tmp_path, 4)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    make_survey(folder, 4)
+    make_survey(folder, 2)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    whole = contents(folder)
+    (folder / "images_training_rev1" / "100002.jpg").unlink()
+    (folder / "training_solutions_rev1.csv").unlink()
+    assert contents(make_survey(folder, 2)) == whole
+
+
+def test_a_killed_survey_goes_on(tmp_path):
+    folder = tmp_path / "killed"
+    script = (
+        "from gzutils.simulation import make_survey\n"
+        f"if __name__ == '__main__':\n    make_survey({str(folder)!r}, 70, seed=4, processes=2)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py"])
+    images = folder / "images_training_rev1"
+    deadline = time.monotonic() + 30
+    while not (images.exists() and any(images.glob("1*.jpg"))) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "training_solutions_rev1.csv").exists()
+    (images / f".100069.{process.pid}.jpg").write_bytes(b"half an image")
+    make_survey(folder, 70, seed=4, processes=1)
+    assert contents(folder) == contents(make_survey(tmp_path / "at once", 70, seed=4))
+
+
+def test_refusals(tmp_path):
+    for galaxies in (0, -3):
+        with pytest.raises(ValueError, match="at least 1 galaxy"):
+            make_survey(tmp_path / "none", galaxies)
+    with pytest.raises(ValueError, match="at least 1 process"):
+        make_survey(tmp_path / "none", 1, processes=0)
+    with pytest.raises(ValueError, match="seed"):
+        make_survey(tmp_path / "none", 1, seed=-1)
+    assert not (tmp_path / "none").exists()
+    folder = make_survey(tmp_path / "survey", 1, seed=5)
+    with pytest.raises(ValueError, match="seed 5, not 6"):
+        make_survey(folder, 1, seed=6)
+    (tmp_path / "real" / "images_training_rev1").mkdir(parents=True)
+    with pytest.raises(ValueError, match="no simulation wrote"):
+        make_survey(tmp_path / "real", 1)
+    assert os.listdir(tmp_path / "real") == ["images_training_rev1"]
+
+
+def test_the_package_loads_no_keras():
+    code = "import sys, gzutils.simulation; print({'keras', 'tensorflow', 'torch', 'jax'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "set()"
