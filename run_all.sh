@@ -23,6 +23,17 @@ find_python() {
     fail "Python 3.11, 3.12 or 3.13 is needed, and none was found; install one, or name it: PYTHON=/path/to/python3.12 $0"
 }
 
+# One line that names the package being fetched; only on a terminal.
+show_packages() {
+    local word name _
+    while read -r word name _; do
+        if [ -t 1 ] && { [ "$word" = Collecting ] || [ "$word" = Installing ]; }; then
+            printf '\r\033[K  %s %s' "$word" "$name"
+        fi
+    done
+    if [ -t 1 ]; then printf '\r\033[K'; fi
+}
+
 install() {
     local python extras=lab,test wanted log="$venv/install.log"
     command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 && extras=gpu,$extras
@@ -37,15 +48,20 @@ install() {
             fail "$python cannot make a virtual environment; install its venv module (Debian, Ubuntu: apt install python3-venv)"
     fi
     echo "Installing TensorFlow, JupyterLab and the rest (2.6 GB on disk, minutes; log: $log)"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint "$root/constraints.txt" \
-        --editable "$root[$extras]" >"$log" 2>&1 ||
+    "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
+        --constraint "$root/constraints.txt" --editable "$root[$extras]" 2>&1 | tee "$log" | show_packages ||
         fail "the installation failed ($(grep -v '^WARNING' "$log" | tail -n 1)); is there a network? the log is $log"
     echo "$wanted" >"$venv/installed"
 }
 
-case " $* " in
-    *" --help "* | *" -h "*) [ -x "$venv/bin/python" ] || { sed -n 's/^# //p' "$0" | head -n 2; } ;;
-esac
+if [ "${1:-}" != test ]; then
+    # Options are checked first: nobody should wait for an installation to read of a typing error.
+    python=$(find_python)
+    PYTHONPATH="$root" "$python" -B -m gzutils.command_line "$@"
+    for argument in "$@"; do
+        case $argument in -h | --help) exit 0 ;; esac
+    done
+fi
 install
 if [ "${1:-}" = test ]; then
     shift

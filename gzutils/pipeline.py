@@ -4,7 +4,6 @@ A notebook that finished is skipped on the next call while its own cells, this p
 and the models that it reads are unchanged and all that it wrote is still there.
 """
 
-import argparse
 import logging
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 from gzutils import files
+from gzutils.command_line import parse
 from gzutils.progress import PROGRESS_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,22 +25,40 @@ NOTEBOOKS = ROOT / "notebooks"
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
-    options = _parse(arguments)
+    options = parse(arguments)
     notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     chosen = _choose(notebooks, options.only, options.start)
     parameters = {
         "PROFILE": options.profile,
         "DATA": options.data,
-        "DATA_DIR": str(Path(options.data_dir).resolve()) if options.data_dir else None,
+        "DATA_DIR": str(options.data_dir) if options.data_dir else None,
         "GALAXIES": options.galaxies,
-        "RUN": options.run or f"{options.profile}-{options.data}",
+        "RUN": options.run,
     }
     run = ROOT / "runs" / parameters["RUN"]
     if options.fresh:
         shutil.rmtree(run, ignore_errors=True)
     print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
+    try:
+        failed = _run_all(chosen, parameters, run)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What is done stays; the same command goes on from there.")
+        return 130
+    if failed:
+        print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
+        return 1
+    print(f"Done. Read the notebooks in {run / 'notebooks'}, the figures and numbers in the folders beside it.")
+    if options.store_outputs:
+        for notebook in chosen:
+            _store_outputs(notebook, run / "notebooks" / notebook.name)
+        print(f"Their outputs now stand in {NOTEBOOKS}.")
+    return 0
+
+
+def _run_all(notebooks: list[Path], parameters: dict, run: Path) -> set[str]:
+    """Runs the notebooks that are not finished; returns the names of those that failed or lacked a failed one."""
     failed: set[str] = set()
-    for notebook in chosen:
+    for notebook in notebooks:
         source = nbformat.read(notebook, as_version=4)
         missing = failed & set(_needs(source))
         if missing:
@@ -48,50 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             failed.add(notebook.stem)
         elif not _run_notebook(notebook, source, parameters, run):
             failed.add(notebook.stem)
-    if failed:
-        print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
-        return 1
-    print(f"Done. Read the notebooks in {run / 'notebooks'}, the figures and numbers in the folders beside it.")
-    return 0
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="run_all.sh",
-        description="Makes .venv where it is missing, installs, and runs the notebooks in order.",
-        epilog="run_all.sh test: passes the tests instead. A second call does only what is not done yet.",
-    )
-    parser.add_argument(
-        "--profile",
-        choices=("smoke", "quick", "report", "full"),
-        default="quick",
-        help="smoke: seconds, for tests; quick (default): minutes on two cores; report: the report's protocol, as its "
-        "code ran it, for a GPU; full: the same size with the report's slips mended",
-    )
-    parser.add_argument(
-        "--data", choices=("simulated", "kaggle"), default="simulated", help="which galaxies (default: simulated)"
-    )
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="with --data kaggle: folder or competition zip with the challenge's files; without it they are downloaded "
-        "with your Kaggle credentials",
-    )
-    parser.add_argument("--galaxies", type=int, metavar="N", help="how many galaxies (default: as the profile says)")
-    parser.add_argument("--run", metavar="NAME", help="folder of the results under runs/ (default: PROFILE-DATA)")
-    parser.add_argument("--only", metavar="NOTEBOOK", help="only this notebook, by number or name: 02")
-    parser.add_argument("--from", dest="start", metavar="NOTEBOOK", help="this notebook and those after it")
-    parser.add_argument("--fresh", action="store_true", help="delete the run's earlier results first")
-    options = parser.parse_args(arguments)
-    if options.data_dir and options.data != "kaggle":
-        parser.error("--data-dir goes with --data kaggle")
-    if options.data_dir and not Path(options.data_dir).exists():
-        parser.error(f"--data-dir: there is no {options.data_dir}")
-    if options.only and options.start:
-        parser.error("--only and --from exclude each other")
-    if options.run and (Path(options.run).name != options.run or options.run.startswith(".")):
-        parser.error(f"--run: {options.run!r} is not a plain folder name")
-    return options
+    return failed
 
 
 def _choose(notebooks: list[Path], only: str | None, start: str | None) -> list[Path]:
@@ -144,7 +119,7 @@ def _state(source: nbformat.NotebookNode, parameters: dict, run: Path) -> dict:
 
 
 def _listing(path: Path) -> list:
-    """Names, sizes and times of a file or of all files in a folder and one level below: cheap, and changes with them."""
+    """Names, sizes and times of a file, or of what lies in a folder and one level below: cheap, changes with them."""
     entries = [path] if path.is_file() else [*path.iterdir(), *path.glob("*/*.zip"), *path.glob("*/*.csv")]
     return [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in sorted(entries)]
 
@@ -185,6 +160,25 @@ def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
             finished.set()
             watch.join()
     return None
+
+
+def _store_outputs(notebook: Path, executed: Path) -> None:
+    """Copies the outputs of an executed notebook into its source, without what only that run has."""
+    source = nbformat.read(notebook, as_version=4)
+    outputs = {cell.id: cell.get("outputs", []) for cell in nbformat.read(executed, as_version=4).cells}
+    code = [cell for cell in source.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, start=1):
+        cell.execution_count = count
+        cell.outputs = [output for output in outputs[cell.id] if not _is_cleared_progress(output)]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    with files.whole_file(notebook) as beside:
+        nbformat.write(source, beside)
+
+
+def _is_cleared_progress(output: nbformat.NotebookNode) -> bool:
+    return output.output_type == "display_data" and output.data.get("text/html") == ""
 
 
 def _show_progress(name: str, finished: threading.Event) -> None:

@@ -17,8 +17,10 @@ import PIL
 from PIL import Image, UnidentifiedImageError
 
 from gzutils import challenge, files
+from gzutils.download import download
 from gzutils.progress import progress
 from gzutils.simulation import survey
+from gzutils.solutions import read_solutions
 
 RAW_SIZE = 424
 CROP = 210
@@ -68,13 +70,10 @@ def find_or_make_raw(
         galaxies: how many to simulate at least; without meaning for "kaggle".
         seed: of the simulated survey.
     """
+    _check_source(data, data_dir)
     if data == "kaggle":
         cache = Path(folder) / "kaggle"
-        return challenge.find(data_dir or challenge.download(cache), cache=cache)
-    if data != "simulated":
-        raise ValueError(f'data is "simulated" or "kaggle", not {data!r}')
-    if data_dir is not None:
-        raise ValueError('a data folder holds the challenge\'s files: it goes with "kaggle" data, not with "simulated"')
+        return challenge.find(data_dir or download(cache), cache=cache)
     if galaxies is None or galaxies < 1:
         raise ValueError(f"a simulated survey needs a number of galaxies, at least 1, not {galaxies}")
     raw = Path(folder) / f"simulated-{files.fingerprint(_simulated_identity(seed))}"
@@ -92,6 +91,7 @@ def find_or_make_store(
     """
     if galaxies is not None and galaxies < 1:
         raise ValueError(f"{galaxies} galaxies were asked for; ask for at least 1")
+    _check_source(data, data_dir)
     source = None
     if data == "simulated":  # its identity is known before it is drawn: a store serves without its raw files
         identity = _simulated_identity(seed)
@@ -122,14 +122,14 @@ def build_store(
         store: the folder to make.
         galaxies: at most how many, those with the lowest ids that have both image and labels; None: all.
         max_rejected: the share of images beyond which the call stops, since then something larger is wrong
-            (ten images are always borne).
+            (ten images are always borne, unless they are all).
         description: written into the manifest as the data's source.
 
     Raises:
         challenge.ChallengeError: images and labels have no galaxy in common, or too many images are rejected.
     """
     store = Path(store)
-    label_ids, labels = challenge.read_solutions(source.solutions)
+    label_ids, labels = read_solutions(source.solutions)
     image_ids = source.training_images.galaxy_ids()
     galaxy_ids, label_rows, _ = np.intersect1d(label_ids, image_ids, return_indices=True)
     if not len(galaxy_ids):
@@ -140,8 +140,7 @@ def build_store(
     galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
     partial = store.with_name(store.name + ".partial")
     _check_disk_space(store, len(galaxy_ids))
-    images, status = _open_partial(partial, galaxy_ids)
-    reasons = files.read_json(partial / "rejected.json")
+    images, status, reasons = _open_partial(partial, galaxy_ids)
     for rows in _chunks_to_do(status):
         _read_chunk(source.training_images, galaxy_ids, rows, images, status, reasons)
         # First the pixels, then what tells that they are there: a kill in between costs one chunk, never a row.
@@ -149,12 +148,13 @@ def build_store(
         files.write_json(partial / "rejected.json", reasons)
         np.save(partial / "status.tmp.npy", status)
         os.replace(partial / "status.tmp.npy", partial / "status.npy")
-        if len(reasons) > max(10, max_rejected * len(galaxy_ids)):
+        if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
+            del images
+            shutil.rmtree(partial)  # so that the next call looks at mended files anew
             galaxy, reason = next(iter(reasons.items()))
             raise challenge.ChallengeError(
-                f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images "
-                f"cannot be used, the first is {galaxy}.jpg ({reason}); the files are damaged or of another kind, get them anew "
-                f"and delete {partial}"
+                f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images cannot "
+                f"be used, the first is {galaxy}.jpg ({reason}); the files are damaged or of another kind, get them anew"
             )
     del images
     return _finish(
@@ -177,6 +177,13 @@ def build_store(
     )
 
 
+def _check_source(data: str, data_dir: Path | str | None) -> None:
+    if data not in ("simulated", "kaggle"):
+        raise ValueError(f'data is "simulated" or "kaggle", not {data!r}')
+    if data == "simulated" and data_dir is not None:
+        raise ValueError('a data folder holds the challenge\'s files: it goes with "kaggle" data, not with "simulated"')
+
+
 def _simulated_identity(seed: int) -> dict:
     # A survey drawn by other code is another survey: the sources are part of what it is.
     return {"seed": seed, "sources": files.sources_fingerprint(Path(survey.__file__).parent)}
@@ -195,14 +202,14 @@ def _check_disk_space(store: Path, galaxies: int) -> None:
                       f"{needed / 1e6:.0f} MB; make room or choose another folder")  # fmt: skip
 
 
-def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.memmap, np.ndarray]:
-    """The images (N, 64, 64, 3) and their status (N,), as an interrupted call left them, or new ones."""
+def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.memmap, np.ndarray, dict[str, str]]:
+    """Images (N, 64, 64, 3), their status (N,) and why some are rejected, as an interrupted call left them, or new."""
     try:
         if np.array_equal(np.load(partial / "galaxy_ids.npy"), galaxy_ids):
             images = np.load(partial / "images.npy", mmap_mode="r+")
-            return images, np.load(partial / "status.npy")
+            return images, np.load(partial / "status.npy"), files.read_json(partial / "rejected.json")
     except (OSError, ValueError, EOFError):
-        pass  # nothing there, or killed before the first chunk: it starts anew
+        pass  # nothing there, or killed before the first chunk or after the last: it starts anew
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     shape = (len(galaxy_ids), SIZE, SIZE, 3)
@@ -211,7 +218,7 @@ def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.memmap, np.
     files.write_json(partial / "rejected.json", {})
     np.save(partial / "status.npy", status)
     np.save(partial / "galaxy_ids.npy", galaxy_ids)
-    return images, status
+    return images, status, {}
 
 
 def _chunks_to_do(status: np.ndarray) -> Iterator[np.ndarray]:
@@ -247,8 +254,7 @@ def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: di
             compact[start : start + CHUNK] = images[kept[start : start + CHUNK]]
         compact.flush()
         del images, compact
-        status[:] = TODO  # a kill from here on starts anew: the rows no longer match
-        np.save(partial / "status.npy", status[:0])
+        (partial / "galaxy_ids.npy").unlink()  # the rows no longer match: a kill from here on starts anew
         os.replace(partial / "compact.npy", partial / "images.npy")
     np.save(partial / "galaxy_ids.npy", galaxy_ids[kept])
     np.save(partial / "labels.npy", labels[kept].astype(np.float32))
@@ -256,7 +262,8 @@ def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: di
     files.write_json(
         partial / "manifest.json", manifest | {"sha256": {name: files.sha256(partial / name) for name in arrays}}
     )
-    for name in ("status.npy", "rejected.json"):
-        (partial / name).unlink()
+    for path in partial.iterdir():  # also what killed calls were about to write
+        if path.name not in (*arrays, "manifest.json"):
+            path.unlink()
     partial.rename(store)
     return store

@@ -10,6 +10,7 @@ are deterministic).
 import io
 import json
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,24 +91,26 @@ def train(
     state.restore_or_save()
     validation = Batches(store, split.validation, settings.batch_size)
     line = Line()
-    while not state.finished(settings):
-        epoch = len(state.history)
-        _reset_random_state(trainer, seed, epoch)
-        batches = Batches(store, split.train, settings.batch_size, order_seed=(seed, epoch))
-        start = time.perf_counter()
-        logs = trainer.fit(
-            batches,
-            validation_data=validation,
-            shuffle=False,  # the batches have their own, seeded order
-            verbose=0,
-            callbacks=[_ShowProgress(line, state.history, settings.epochs, len(batches))],
-        ).history
-        row = {"epoch": epoch + 1} | {name: values[0] for name, values in logs.items()}
-        row["seconds"] = round(time.perf_counter() - start, 3)
-        if not np.isfinite([row["loss"], row["val_loss"]]).all():
-            raise ValueError(f"the loss became {row['loss']} in epoch {epoch + 1}; check the model and its scaling")
-        state.add_epoch(row)
-    line.clear()
+    try:
+        while not state.finished(settings):
+            epoch = len(state.history)
+            _reset_random_state(trainer, seed, epoch)
+            batches = Batches(store, split.train, settings.batch_size, order_seed=(seed, epoch))
+            start = time.perf_counter()
+            logs = trainer.fit(
+                batches,
+                validation_data=validation,
+                shuffle=False,  # the batches have their own, seeded order
+                verbose=0,
+                callbacks=[_ShowProgress(line, state.history, settings.epochs, len(batches))],
+            ).history
+            row = {"epoch": epoch + 1} | {name: values[0] for name, values in logs.items()}
+            row["seconds"] = round(time.perf_counter() - start, 3)
+            if not np.isfinite([row["loss"], row["val_loss"]]).all():
+                raise ValueError(f"the loss became {row['loss']} in epoch {epoch + 1}; check the model and its scaling")
+            state.add_epoch(row)
+    finally:
+        line.clear()
     model.set_weights(state.best_weights)
     with files.whole_file(folder / "model.keras") as beside:
         model.save(beside)
@@ -181,7 +184,7 @@ class _Checkpoint:
         try:
             with np.load(self.path, allow_pickle=False) as saved:
                 arrays = {key: saved[key] for key in saved.files}
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{self.path} is damaged ({error}); delete it to train from the start") from None
         self.history = json.loads(str(arrays["history"]))
         self._model.set_weights(_numbered(arrays, "weights"))

@@ -21,6 +21,7 @@ from gzutils.simulation import (
     draw_galaxy,
     draw_properties,
     make_survey,
+    simulate,
     true_probabilities,
     vote,
 )
@@ -141,6 +142,7 @@ def test_a_survey_has_the_challenges_layout(tmp_path):
     table = np.array([row.split(",") for row in rows], float)
     assert table[:, 0].tolist() == list(range(100001, 100006))
     check_labels(table[:, 1:], table[:, 0], tolerance=1e-6)
+    assert np.allclose(table[:, 1:], [simulate(3, number)[1] for number in range(5)], atol=1e-8)
     truth_header, *truth_rows = (folder / "simulated_truth.csv").read_text().splitlines()
     names = truth_header.split(",")
     assert names[0] == "GalaxyID"

@@ -33,20 +33,25 @@ def _two_way(number: int, index: int) -> str:
 def galaxy_grid(images: np.ndarray, titles: list[str], columns: int = 4) -> Figure:
     """Images (N, height, width, 3) uint8 in a grid, each under its title."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(style.WIDTH, rows * (style.WIDTH / columns + 0.35)))
-    axes = np.ravel(axes)
+    title_height = 0.16 * (1 + max(title.count("\n") for title in titles)) + 0.1
+    side = style.WIDTH / columns
+    height = rows * (side + title_height)
+    figure, axes = plt.subplots(rows, columns, figsize=(style.WIDTH, height), squeeze=False)
+    figure.subplots_adjust(0, 0, 1, 1 - title_height / height, wspace=0.03, hspace=title_height / side)
+    axes = axes.ravel()
     style.hide_axes(*axes)
     for one, image, title in zip(axes, images, titles, strict=False):
         one.imshow(image)
         one.set_title(title, fontsize=8.5, loc="center")
-    figure.tight_layout(pad=0.6)
     return figure
 
 
 def before_and_after(raw: np.ndarray, processed: np.ndarray, crop: int) -> Figure:
     """Raw images (N, 424, 424, 3) above the preprocessed (N, 64, 64, 3), the crop outlined (report, Figure 2)."""
     count = len(raw)
-    figure, axes = plt.subplots(2, count, figsize=(style.WIDTH, 2 * style.WIDTH / count + 0.5))
+    height = 2 * style.WIDTH / count + 0.7
+    figure, axes = plt.subplots(2, count, figsize=(style.WIDTH, height), squeeze=False)
+    figure.subplots_adjust(0, 0, 1, 1 - 0.35 / height, wspace=0.03, hspace=0.35 * count / style.WIDTH)
     style.hide_axes(*axes.ravel())
     side = raw.shape[1]
     margin = (side - crop) / 2 - 0.5
@@ -58,7 +63,6 @@ def before_and_after(raw: np.ndarray, processed: np.ndarray, crop: int) -> Figur
         axes[1, column].imshow(processed[column])
     axes[0, 0].set_title(f"Before: {side}x{side} pixels (box: the {crop} kept)", fontsize=10)
     axes[1, 0].set_title(f"After: {processed.shape[1]}x{processed.shape[2]} pixels", fontsize=10)
-    figure.tight_layout(pad=0.6)
     return figure
 
 
@@ -94,20 +98,22 @@ def predicted_and_voted(images: np.ndarray, predicted: np.ndarray, voted: np.nda
         images: (N, 64, 64, 3) uint8. predicted, voted: (N, 37). answers: how many are shown, those with most votes.
     """
     rows = -(-len(images) // 2)
-    figure, axes = plt.subplots(
-        rows, 4, figsize=(style.WIDTH, 2.25 * rows + 0.3), width_ratios=[1, 1.25, 1, 1.25], squeeze=False
-    )
-    pairs = axes.reshape(-1, 2)
-    style.hide_axes(*pairs[:, 0])
-    for (picture, bars), image, model, votes in zip(pairs, images, predicted, voted, strict=False):
+    height = 1.85 * rows + 0.35
+    # Two galaxies a row, each a picture, room for the answers' names, and the bars.
+    figure, axes = plt.subplots(rows, 6, figsize=(style.WIDTH, height), width_ratios=[1.5, 1.5, 1.3] * 2, squeeze=False)
+    figure.subplots_adjust(0, 0.25 / height, 0.985, 1 - 0.35 / height, wspace=0.04, hspace=0.16)
+    groups = axes.reshape(-1, 3)
+    for one in groups[:, 1]:
+        one.axis("off")
+    style.hide_axes(*groups[:, 0])
+    for (picture, _, bars), image, model, votes in zip(groups, images, predicted, voted, strict=False):
         picture.imshow(image)
         _share_bars(bars, model, votes, answers)
-    for picture, bars in pairs[len(images) :]:
+    for picture, _, bars in groups[len(images) :]:
         picture.axis("off")
         bars.axis("off")
-    handles, labels = pairs[0, 1].get_legend_handles_labels()
+    handles, labels = groups[0, 2].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=2, fontsize=9)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()), pad=0.5)
     return figure
 
 

@@ -49,6 +49,6 @@ def rmse_by_question(values: dict[str, pd.Series]) -> Figure:
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.set(xlabel="RMSE over the question's answers (share of volunteers)")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(values), fontsize=8)
     figure.tight_layout()
     return figure

@@ -42,10 +42,16 @@ def draw_galaxy(galaxy: Galaxy, rng: np.random.Generator) -> np.ndarray:
     _add_stars(light, star_spread, rng)
     if galaxy.artifact_kind != "none":
         _add_artifact(light, galaxy, x, y, rng)
-    light += rng.standard_normal(light.shape, np.float32)
-    light += PEDESTAL
+    light += _sky(side, rng)
     picture = Image.fromarray(stretch(light))
     return np.asarray(picture.resize((FRAME, FRAME), Image.Resampling.BICUBIC))
+
+
+def _sky(side: int, rng: np.random.Generator) -> np.ndarray:
+    """What is left of the sky, with noise of spread 1, half of it (in variance) common to the three bands."""
+    return PEDESTAL + math.sqrt(0.5) * (
+        rng.standard_normal((side, side, 3), np.float32) + rng.standard_normal((side, side, 1), np.float32)
+    )
 
 
 def stretch(light: np.ndarray) -> np.ndarray:
@@ -60,7 +66,7 @@ def stretch(light: np.ndarray) -> np.ndarray:
 
 def _brightness(galaxy: Galaxy) -> float:
     """The galaxy's total light: its surface brightness times its area in radii squared."""
-    return galaxy.surface_brightness * math.pi * (0.35 + 0.65 * galaxy.elongation)
+    return galaxy.surface_brightness * math.pi * (0.35 + 0.65 * galaxy.roundness)
 
 
 def _blur(light: np.ndarray, spread: float) -> np.ndarray:
@@ -115,7 +121,7 @@ def _add_neighbours(light: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def _add_artifact(light: np.ndarray, galaxy: Galaxy, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> None:
-    """A star with its spikes in place of the galaxy, the trail of a satellite, or a bright star's ghost."""
+    """A star with its spikes in place of the galaxy, the trail of a satellite, or a bright star's glare."""
     angle, shift = rng.uniform(0, math.pi), rng.uniform(-0.8, 0.8)
     toward, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
     if galaxy.artifact_kind == "star":
@@ -126,8 +132,7 @@ def _add_artifact(light: np.ndarray, galaxy: Galaxy, x: np.ndarray, y: np.ndarra
     elif galaxy.artifact_kind == "trail":
         _add_in_one_band(light, 60 * galaxy.artifact * np.exp(-(((across - shift) / 0.03) ** 2)), rng)
     else:
-        ghost = 20 * galaxy.artifact / (1 + np.exp(-np.clip((toward - shift) / 0.4, -30, 30)))
-        _add_in_one_band(light, ghost, rng)
+        _add_in_one_band(light, 80 * galaxy.artifact * np.exp((toward - 4.2) / 1.4), rng)
 
 
 def _add_in_one_band(light: np.ndarray, flaw: np.ndarray, rng: np.random.Generator) -> None:

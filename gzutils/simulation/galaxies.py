@@ -32,11 +32,12 @@ class Galaxy:
     boxiness: float  # of a bulge that is seen from the side: 0 elliptical, 1 a box
     inclination: float  # degrees, of the disk: 0 face-on, 90 edge-on
     thickness: float  # of the disk, scale height / scale length
+    orientation: float  # radians, of bar and arms in the disk's plane, from the long axis
     bar_strength: float
     bar_length: float  # half the bar, in radii
     arm_strength: float
     arm_number: int  # 0 for none
-    arm_pitch: float  # degrees: 5 is tightly wound, 35 is wide open
+    arm_pitch: float  # degrees: 9 is tightly wound, 35 is wide open
     handedness: int  # +1 or -1, the sense in which arms wind
     clumpiness: float  # of arms and of irregular galaxies: star-forming knots
     ring_strength: float
@@ -46,14 +47,14 @@ class Galaxy:
     irregularity: float  # how much of the light has no ordered shape
     companion: float  # light of a close companion / light of the galaxy; 0 for none
     companion_distance: float  # in radii
-    companion_angle: float  # radians
+    companion_angle: float  # radians, where the companion or the arc stands, from the image's x axis
     interaction: float  # tidal tails and a bridge between the galaxy and its companion
     arc_strength: float  # a thin arc around the centre, as a gravitational lens makes
     artifact: float  # 0: none, up to 1: a star or a flaw of the camera is all there is
-    artifact_kind: str  # "none", "star", "trail" or "ghost"
+    artifact_kind: str  # "none", "star", "trail" or "glare"
 
     @property
-    def elongation(self) -> float:
+    def roundness(self) -> float:
         """Short axis / long axis of the outline in the sky, whatever its reason."""
         if self.kind == "spheroid":
             return self.axis_ratio
@@ -124,6 +125,7 @@ def _disk(rng: np.random.Generator) -> dict:
         "boxiness": float(rng.beta(1, 3)),
         # Early types (large bulges) are redder and wind their arms more tightly (Kennicutt 1981).
         "redness": float(np.clip(rng.normal(0.25 + 0.9 * bulge, 0.18), 0, 1)),
+        "orientation": rng.uniform(0, math.pi),
         "bar_strength": float(rng.beta(2, 1.2)) if rng.random() < 0.42 else 0.0,
         "bar_length": rng.uniform(0.3, 0.55),
         "arm_strength": arms,
@@ -156,7 +158,7 @@ def _odd_features(rng: np.random.Generator) -> dict:
     elif chance < 0.29:
         merging = chance < 0.145
         values |= {
-            "companion": rng.uniform(0.15, 0.9) if merging else rng.uniform(0.05, 0.5),
+            "companion": rng.uniform(0.15, 0.9) if merging else rng.uniform(0.08, 0.5),
             "companion_distance": rng.uniform(0.5, 1.2) if merging else rng.uniform(0.9, 1.8),
             "companion_angle": rng.uniform(0, 2 * math.pi),
             "interaction": float(rng.beta(2.5, 1.5)) if merging else 0.0,
@@ -164,7 +166,7 @@ def _odd_features(rng: np.random.Generator) -> dict:
         if merging:
             values["disturbance"] = 0.5 * values["interaction"]
     elif chance < 0.315:
-        values["arc_strength"] = float(rng.beta(2, 2))
+        values |= {"arc_strength": float(rng.beta(2, 2)), "companion_angle": rng.uniform(0, 2 * math.pi)}
     return values
 
 
@@ -173,5 +175,5 @@ def _artifact(rng: np.random.Generator) -> dict:
     if chance < 0.002:
         return {"artifact": rng.uniform(0.8, 1), "artifact_kind": "star"}
     if chance < 0.03:
-        return {"artifact": rng.uniform(0.1, 0.6), "artifact_kind": str(rng.choice(["trail", "ghost"]))}
+        return {"artifact": rng.uniform(0.1, 0.6), "artifact_kind": str(rng.choice(["trail", "glare"]))}
     return {}

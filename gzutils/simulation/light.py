@@ -29,7 +29,7 @@ def galaxy_light(galaxy: Galaxy, x: np.ndarray, y: np.ndarray, rng: np.random.Ge
     """
     side = x.shape[1]
     if galaxy.disturbance > 0:
-        bend = 0.24 * galaxy.disturbance
+        bend = 0.24 * galaxy.disturbance * (0.3 + 0.7 * galaxy.roundness)  # a thin disk warps, but does not curl up
         x, y = x + bend * random_waves(7, side, rng), y + bend * random_waves(7, side, rng)
     cosine, sine = math.cos(galaxy.position_angle), math.sin(galaxy.position_angle)
     long, short = x * cosine + y * sine, y * cosine - x * sine
@@ -46,7 +46,9 @@ def galaxy_light(galaxy: Galaxy, x: np.ndarray, y: np.ndarray, rng: np.random.Ge
         lopsided = np.exp(0.9 * galaxy.disturbance * random_waves(9, side, rng))
         light *= lopsided[:, :, None]
     if galaxy.dust_lane > 0:
-        light *= np.exp(coloured(-3.0 * galaxy.dust_lane * _dust_lane(galaxy, long, short), DUST))
+        light *= np.exp(
+            coloured(-3.0 * galaxy.dust_lane * (1 - galaxy.face_on) * _dust_lane(galaxy, long, short), DUST)
+        )
     if galaxy.companion > 0:
         light += _companion(galaxy, x, y, float(light.sum()) / 3)
     if galaxy.arc_strength > 0:
@@ -92,7 +94,7 @@ def _disk(
     galaxy: Galaxy, long: np.ndarray, short: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """The disk's light, 1 in total without its arms and bar: older stars, and young ones."""
-    scale = (0.43 if galaxy.kind == "disk" else 0.33) * (1 + 0.2 * (1 - galaxy.elongation))
+    scale = (0.43 if galaxy.kind == "disk" else 0.33) * (1 + 0.2 * (1 - galaxy.roundness))
     cosine = math.cos(math.radians(galaxy.inclination))
     edge_on = 1 / (1 + (cosine / (1.6 * galaxy.thickness)) ** 6)  # from the plane's picture over to the side view
     foreshortening = max(cosine, 0.12)
@@ -115,6 +117,8 @@ def _disk_plane(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The disk in its own plane, exponential (Freeman 1970), with arms, ring, bar and patches: older, young stars."""
     side = u.shape[0]
+    cosine, sine = math.cos(galaxy.orientation), math.sin(galaxy.orientation)
+    u, v = u * cosine + v * sine, v * cosine - u * sine
     radius = np.sqrt(u**2 + v**2 + 1e-4)
     disk = np.exp(-radius / scale) / (2 * math.pi * scale**2)
     knots = np.exp(1.6 * galaxy.clumpiness * random_waves(max(side // 5, 24), side, rng))
@@ -129,7 +133,7 @@ def _disk_plane(
         young += 0.75 * galaxy.ring_strength * ring * knots
     if galaxy.bar_strength > 0:
         length, width = galaxy.bar_length, 0.26 * galaxy.bar_length
-        older += 2.8 * galaxy.bar_strength * np.exp(-(np.abs(u / length) ** 3) - np.abs(v / width) ** 3)
+        older += 3.2 * galaxy.bar_strength * np.exp(-(np.abs(u / length) ** 3) - np.abs(v / width) ** 3)
     if galaxy.irregularity > 0:
         patches = np.exp(1.2 * galaxy.irregularity * random_waves(16, side, rng))
         older *= patches
@@ -151,7 +155,7 @@ def _arms(galaxy: Galaxy, u: np.ndarray, v: np.ndarray, radius: np.ndarray, rng:
 
 def _dust_lane(galaxy: Galaxy, long: np.ndarray, short: np.ndarray) -> np.ndarray:
     """Where the dust is, 0 to 1: a dark line along the disk, a little to its near side."""
-    width = 0.06 + 0.08 * galaxy.elongation
+    width = 0.06 + 0.08 * galaxy.roundness
     return np.exp(-((short / width - 0.3) ** 2) - (long / 0.9) ** 2)
 
 
@@ -172,7 +176,7 @@ def _companion(galaxy: Galaxy, x: np.ndarray, y: np.ndarray, total: float) -> np
 
 def _arc(galaxy: Galaxy, x: np.ndarray, y: np.ndarray, total: float) -> np.ndarray:
     """A thin arc, a third of a circle, around the centre of a galaxy of light `total`."""
-    angle = np.arctan2(y, x) - galaxy.companion_angle - galaxy.position_angle
+    angle = np.arctan2(y, x) - galaxy.companion_angle
     radius = np.sqrt(x**2 + y**2)
     arc = np.exp(-(((radius - 0.75) / 0.05) ** 2) + 2.5 * (np.cos(angle) - 1))
     return arc * (0.16 * galaxy.arc_strength * total / float(arc.sum()))

@@ -3,6 +3,7 @@
 import dataclasses
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -102,7 +103,7 @@ def simulate(seed: int, number: int) -> tuple[Galaxy, np.ndarray, np.ndarray]:
 
 
 def image_of(galaxy: Galaxy, seed: int, number: int) -> np.ndarray:
-    """Its image, uint8 (424, 424, 3)."""
+    """Its image in that survey, uint8 (424, 424, 3)."""
     return draw_galaxy(galaxy, _stream(seed, number, 1))
 
 
@@ -144,7 +145,8 @@ def _mapped(tasks: list[tuple], processes: int) -> Iterator[Iterator[list[tuple[
 
 
 def _leave_with_parent() -> None:
-    """Ends this worker when its parent is killed; the pool alone would leave it waiting for ever."""
+    """Ends this worker when its parent is killed (the pool would leave it waiting), and leaves Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         multiprocessing.parent_process().join()
@@ -180,7 +182,7 @@ def _digits(values: np.ndarray) -> str:
 def _remove_leftovers(folder: Path) -> None:
     """Removes the half-written files (`.100001.4711.jpg`, see `whole_file`) of processes that were killed."""
     for path in folder.rglob(".*.*.*"):
-        process = path.suffixes[-2][1:]
+        process = path.name.split(".")[-2]
         if process.isdigit() and not _runs(int(process)):
             path.unlink(missing_ok=True)
 

@@ -38,20 +38,20 @@ def answer_probabilities(galaxy: Galaxy) -> dict[int, np.ndarray]:
     """For each question (by number) the probability of each answer, given that the question is asked."""
     seen = visibility(galaxy)
     detail = seen * galaxy.face_on
-    arms = arm_contrast(galaxy)
+    arms = math.sqrt(arm_contrast(galaxy) * seen)  # the eye finds faint arms too
     edge_on = _edge_on(galaxy)
     return {
-        1: _smooth_or_features(galaxy, seen, edge_on),
+        1: _smooth_or_features(galaxy, seen, arms, edge_on),
         2: np.array([edge_on, 1 - edge_on]),
-        3: _yes_no(-3.4 + 12.5 * galaxy.bar_strength * detail),
-        4: _yes_no(-2.7 + 34 * arms * seen + 1.5 * galaxy.ring_strength * detail),
+        3: _yes_no(-3.0 + 10.5 * galaxy.bar_strength * (1 - 0.6 * galaxy.bulge_fraction) * detail),
+        4: _yes_no(-2.9 + 15 * arms + 1.5 * galaxy.ring_strength * detail),
         5: _bulge_size(galaxy),
         6: _odd(galaxy, seen),
-        7: _ordered(galaxy.elongation, thresholds=(0.44, 0.75), width=0.055)[::-1],
+        7: _ordered(galaxy.roundness, thresholds=(0.44, 0.75), width=0.055)[::-1],
         8: _odd_feature(galaxy, seen),
         9: _edge_on_bulge(galaxy),
-        10: _ordered(galaxy.arm_pitch, thresholds=(15.5, 24.0), width=3.2),
-        11: _arm_number(galaxy, arms * seen),
+        10: _ordered(galaxy.arm_pitch, thresholds=(17.5, 26.5), width=4.0),
+        11: _arm_number(galaxy, arms),
     }
 
 
@@ -135,7 +135,7 @@ def _edge_on(galaxy: Galaxy) -> float:
     return 0.95 * _logistic((galaxy.inclination - 76.5 - 10 * galaxy.irregularity) / 3.0)
 
 
-def _smooth_or_features(galaxy: Galaxy, seen: float, edge_on: float) -> np.ndarray:
+def _smooth_or_features(galaxy: Galaxy, seen: float, arms: float, edge_on: float) -> np.ndarray:
     # Disturbed and interacting galaxies stand out even where their inside is not resolved.
     peculiar = 2.4 * galaxy.disturbance + 1.5 * galaxy.interaction + 2.0 * galaxy.irregularity
     inside = (
@@ -148,9 +148,10 @@ def _smooth_or_features(galaxy: Galaxy, seen: float, edge_on: float) -> np.ndarr
     disk = 1.0 * (1 - galaxy.bulge_fraction) if galaxy.kind != "spheroid" else 0.0
     features = _logistic(
         -2.1
-        + 1.2 * (1 - galaxy.elongation)
+        + 1.2 * (1 - galaxy.roundness)
         + disk
-        + (inside * galaxy.face_on + 9 * arm_contrast(galaxy)) * seen
+        + inside * galaxy.face_on * seen
+        + 4 * arms
         + outline
         + peculiar * seen
         + 0.6 * (1 - seen)
@@ -161,7 +162,7 @@ def _smooth_or_features(galaxy: Galaxy, seen: float, edge_on: float) -> np.ndarr
 
 
 def _bulge_size(galaxy: Galaxy) -> np.ndarray:
-    return _ordered(math.sqrt(galaxy.bulge_fraction), thresholds=(0.02, 0.49, 1.08), width=0.10)
+    return _ordered(math.sqrt(galaxy.bulge_fraction), thresholds=(0.01, 0.48, 1.12), width=0.12)
 
 
 def _odd_weights(galaxy: Galaxy) -> list[float]:
@@ -178,7 +179,7 @@ def _odd_weights(galaxy: Galaxy) -> list[float]:
 
 
 def _odd(galaxy: Galaxy, seen: float) -> np.ndarray:
-    return _yes_no(-2.55 + 1.75 * sum(_odd_weights(galaxy)) * (0.3 + 0.7 * seen))
+    return _yes_no(-2.4 + 1.5 * sum(_odd_weights(galaxy)) * (0.3 + 0.7 * seen))
 
 
 def _odd_feature(galaxy: Galaxy, seen: float) -> np.ndarray:
@@ -195,9 +196,9 @@ def _edge_on_bulge(galaxy: Galaxy) -> np.ndarray:
 def _arm_number(galaxy: Galaxy, arms: float) -> np.ndarray:
     if galaxy.arm_number == 0:
         return _shares([0.10, 0.30, 0.04, 0.02, 0.02, 0.52])
-    clear = 45 * arms * (1 - 0.5 * galaxy.clumpiness)
+    clear = 13 * arms * (1 - 0.5 * galaxy.clumpiness)
     number = min(galaxy.arm_number, 5)
-    weights = [0.08, 0.35, 0.05, 0.03, 0.03, 0.8 + 8 * galaxy.clumpiness**2]
+    weights = [0.08, 0.35, 0.05, 0.03, 0.03, 1.0 + 9 * galaxy.clumpiness**2]
     weights[number - 1] += clear
     for near in (number - 2, number):
         if 0 <= near < 5:

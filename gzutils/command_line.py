@@ -1,0 +1,79 @@
+"""The options of `run_all.sh`. Plain Python, so that they can be checked before anything is installed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gzutils.profiles import PROFILES
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options as a namespace: profile, data, data_dir, galaxies, run, only, start, fresh, store_outputs.
+
+    Wrong options end the program with one sentence that says why.
+    """
+    parser = argparse.ArgumentParser(
+        prog="run_all.sh",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Makes .venv where it is missing, installs, and runs the notebooks in order.\n"
+        "A second call does only what is not done yet.\n\n  run_all.sh [options]        runs the notebooks\n"
+        "  run_all.sh test [options]   passes the tests; the options are pytest's",
+        epilog="profiles:\n" + "\n".join(f"  {p.name:8} {p.summary}" for p in PROFILES.values()),
+    )
+    parser.add_argument("--profile", choices=PROFILES, default="quick", help="how large and how long (default: quick)")
+    parser.add_argument(
+        "--data", choices=("simulated", "kaggle"), default="simulated", help="which galaxies (default: simulated)"
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        type=_existing_path,
+        help="with --data kaggle: folder or competition zip with the challenge's files; without it they are "
+        "downloaded with your Kaggle credentials",
+    )
+    parser.add_argument(
+        "--galaxies", type=_galaxy_count, metavar="N", help="how many galaxies (default: as the profile says)"
+    )
+    parser.add_argument(
+        "--run", type=_folder_name, metavar="NAME", help="folder of the results under runs/ (default: PROFILE-DATA)"
+    )
+    parser.add_argument("--only", metavar="NOTEBOOK", help="only this notebook, by number or name: 02")
+    parser.add_argument("--from", dest="start", metavar="NOTEBOOK", help="this notebook and those after it")
+    parser.add_argument("--fresh", action="store_true", help="delete the run's earlier results first")
+    parser.add_argument(
+        "--store-outputs",
+        action="store_true",
+        help="for contributors: afterwards copy the outputs into notebooks/ (quick, simulated)",
+    )
+    options = parser.parse_args(arguments)
+    if options.data_dir and options.data != "kaggle":
+        parser.error("--data-dir goes with --data kaggle")
+    if options.store_outputs and (options.profile, options.data, options.galaxies) != ("quick", "simulated", None):
+        parser.error("--store-outputs goes with the profile quick on simulated galaxies")
+    if options.only and options.start:
+        parser.error("--only and --from exclude each other")
+    options.run = options.run or f"{options.profile}-{options.data}"
+    return options
+
+
+def _existing_path(text: str) -> Path:
+    path = Path(text).expanduser().resolve()
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no {path}")
+    return path
+
+
+def _galaxy_count(text: str) -> int:
+    if not text.isdigit() or int(text) < 5:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of galaxies; it takes at least 5")
+    return int(text)
+
+
+def _folder_name(text: str) -> str:
+    if not text or Path(text).name != text or text.startswith("."):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a plain folder name")
+    return text
+
+
+if __name__ == "__main__":
+    parse(sys.argv[1:])

@@ -1,0 +1,88 @@
+"""Small stand-ins for the challenge's files, which several tests share."""
+
+import functools
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gzutils.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
+from gzutils.decision_tree import COLUMNS, QUESTIONS, source_columns
+from gzutils.solutions import read_solutions, write_solutions
+
+IDS = (100023, 100008, 100078)
+
+
+def image(galaxy_id):
+    return b"\xff\xd8" + str(galaxy_id).encode() * 50
+
+
+def make_labels(count, seed=0):
+    """Random votes sent down the tree, in float64."""
+    draw = np.random.default_rng(seed)
+    labels = np.zeros((count, 37))
+    for number in (1, 6, 2, 7, 9, 3, 4, 10, 11, 5, 8):
+        question = QUESTIONS[number - 1]
+        sources = [COLUMNS.index(column) for column in source_columns(number)]
+        total = labels[:, sources].sum(axis=1) if sources else np.ones(count)
+        labels[:, question.slice] = draw.dirichlet(np.ones(len(question.answers)), count) * total[:, None]
+    return labels
+
+
+def make_zip(path, members, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+def image_members(folder, ids=IDS):
+    return [(f"{folder}/", b""), *((f"{folder}/{i}.jpg", image(i)) for i in ids)]
+
+
+def solutions_csv(path):
+    write_solutions(path, np.array(IDS), make_labels(len(IDS)))
+    return path
+
+
+@pytest.fixture
+def zips(tmp_path):
+    """The three zips as Kaggle serves them one by one."""
+    folder = tmp_path / "zips"
+    folder.mkdir()
+    make_zip(folder / f"{TRAINING_IMAGES}.zip", image_members(TRAINING_IMAGES))
+    make_zip(folder / f"{TEST_IMAGES}.zip", image_members(TEST_IMAGES, (200001,)))
+    table = solutions_csv(tmp_path / "table.csv").read_bytes()
+    make_zip(folder / f"{SOLUTIONS}.zip", [(f"{SOLUTIONS}.csv", table), (f"__MACOSX/._{SOLUTIONS}.csv", b"x")])
+    return folder
+
+
+def check_found(found):
+    assert found.training_images.galaxy_ids().tolist() == sorted(IDS)
+    assert found.training_images.read(100008) == image(100008)
+    assert found.test_images.galaxy_ids().tolist() == [200001]
+    assert found.test_images.read(200001) == image(200001)
+    ids, labels = read_solutions(found.solutions)
+    assert ids.tolist() == sorted(IDS)
+    assert labels.shape == (3, 37)
+
+
+@functools.cache
+def noise_jpeg(seed, quality=50, size=(424, 424), mode="RGB", form="JPEG"):
+    """A picture of coarse noise, another one for each seed."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (53, 53, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR).convert(mode).save(file, form, quality=quality)
+    return file.getvalue()
+
+
+def write_challenge(folder, galaxy_ids, seed=0):
+    """A whole small challenge, unpacked: noise of 424x424 pixels, and labels in the order of `galaxy_ids`."""
+    images = folder / TRAINING_IMAGES
+    images.mkdir(parents=True)
+    for galaxy_id in galaxy_ids:
+        (images / f"{galaxy_id}.jpg").write_bytes(noise_jpeg(int(galaxy_id) + seed))
+    write_solutions(folder / f"{SOLUTIONS}.csv", np.array(galaxy_ids), make_labels(len(galaxy_ids), seed))
+    return folder

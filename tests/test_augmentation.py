@@ -1,0 +1,106 @@
+"""The random affine layer: what it does to pixels, held against Pillow, and that its draws keep to their ranges."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from gzutils.augmentation import RandomAffine
+
+
+def smooth_images(count=4, size=64):
+    """Broad, differently coloured blobs: interpolation differs little between implementations on such pictures."""
+    y, x = np.mgrid[:size, :size]
+    rng = np.random.default_rng(3)
+    images = np.empty((count, size, size, 3))
+    for image in images:
+        for channel in range(3):
+            centre_x, centre_y = rng.uniform(20, 44, 2)
+            image[..., channel] = 230 * np.exp(-((x - centre_x) ** 2 + 2 * (y - centre_y) ** 2) / 250)
+    return images.astype(np.uint8)
+
+
+def test_nothing_changes_outside_training():
+    images = smooth_images()
+    assert np.array_equal(RandomAffine(seed=1)(images), images)
+
+
+def test_the_identity_leaves_every_pixel_as_it_is():
+    images = smooth_images()
+    layer = RandomAffine(rotation=0, zoom=0, shift=0, seed=1)
+    assert np.array_equal(layer(images, training=True), images)
+
+
+def test_shape_and_dtype_stay():
+    layer = RandomAffine(seed=1)
+    for dtype in ("uint8", "float32"):
+        moved = layer(smooth_images().astype(dtype), training=True)
+        assert moved.shape == (4, 64, 64, 3)
+        assert keras.backend.standardize_dtype(moved.dtype) == dtype
+
+
+def test_it_moves_pixels_as_pillow_does():
+    """Pillow's affine transform is an independent implementation; it counts pixel centres at half a pixel."""
+    images = smooth_images()
+    layer = RandomAffine(seed=5)
+    matrices = keras.ops.convert_to_numpy(layer.draw_matrices(4, 64, 64))
+    layer.seed_generator.state.assign(RandomAffine(seed=5).seed_generator.state)
+    moved = np.asarray(layer(images, training=True)).astype(int)
+    for image, result, (a0, a1, a2, b0, b1, b2, _, _) in zip(images, moved, matrices, strict=True):
+        to_centres = (a0, a1, a2 + 0.5 - 0.5 * (a0 + a1), b0, b1, b2 + 0.5 - 0.5 * (b0 + b1))
+        expected = Image.fromarray(image).transform(
+            (64, 64), Image.Transform.AFFINE, to_centres, Image.Resampling.BILINEAR
+        )
+        difference = np.abs(np.asarray(expected).astype(int) - result)[10:-10, 10:-10]
+        assert difference.max() <= 2
+        assert np.abs(image.astype(int) - result).max() > 10  # it did move
+
+
+def test_pixels_from_outside_take_the_nearest_value():
+    images = np.zeros((1, 64, 64, 3), np.uint8)
+    images[:, :, :8] = 200
+    layer = RandomAffine(rotation=0, zoom=0, shift=0.2, seed=2)
+    for _ in range(20):
+        moved = np.asarray(layer(images, training=True))
+        assert (moved[:, :, 0] == 200).all() or (moved[:, :, 0] == 0).all()
+        assert (moved[:, :, -1] == 0).all()
+
+
+def test_draws_fill_their_ranges_and_the_zoom_of_each_axis_is_its_own():
+    matrices = np.asarray(RandomAffine(seed=0).draw_matrices(20_000, 64, 64), np.float64)
+    a0, a1, a2, b0, b1, b2 = matrices[:, :6].T
+    zoom_x, zoom_y = np.hypot(a0, a1), np.hypot(b0, b1)
+    angle = np.degrees(np.arctan2(b0, b1))
+    assert abs(np.corrcoef(zoom_x, zoom_y)[0, 1]) < 0.03
+    centre = 31.5
+    shift_x, shift_y = a0 * centre + a1 * centre + a2 - centre, b0 * centre + b1 * centre + b2 - centre
+    for values, limit, middle in (
+        (zoom_x, 0.1, 1),
+        (zoom_y, 0.1, 1),
+        (angle, 25, 0),
+        (shift_x, 3.2, 0),
+        (shift_y, 3.2, 0),
+    ):
+        assert np.abs(values - middle).max() <= limit * (1 + 1e-4)
+        assert np.abs(values - middle).max() > 0.99 * limit
+        assert abs(values.mean() - middle) < 0.02 * limit
+
+
+def test_the_same_seed_gives_the_same_views_and_each_call_new_ones():
+    images = smooth_images()
+    first, again = RandomAffine(seed=7), RandomAffine(seed=7)
+    one, two = np.asarray(first(images, training=True)), np.asarray(first(images, training=True))
+    assert np.array_equal(one, np.asarray(again(images, training=True)))
+    assert not np.array_equal(one, two)
+    assert not np.array_equal(one, np.asarray(RandomAffine(seed=8)(images, training=True)))
+
+
+def test_it_can_be_rebuilt_from_its_config():
+    layer = RandomAffine(rotation=10, zoom=0.2, shift=0.1, seed=4, name="views")
+    assert RandomAffine.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("wrong", [{"rotation": -1}, {"zoom": 1.0}, {"zoom": -0.1}, {"shift": -0.1}])
+def test_ranges_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RandomAffine(**wrong)

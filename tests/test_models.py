@@ -1,0 +1,68 @@
+"""The networks: the report's parameter counts to the last one, shapes, and that a saved model predicts by itself."""
+
+import keras
+import numpy as np
+import pytest
+
+from gzutils.models.parallel_cnn import parallel_cnn
+
+
+def count(variables):
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def test_parallel_cnn_has_the_reports_parameters():
+    model = parallel_cnn()
+    assert model.count_params() == 1_160_165
+    assert count(model.trainable_variables) == 1_159_653
+
+
+def test_parallel_cnn_is_built_as_the_report_says():
+    model = parallel_cnn()
+    shapes = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
+    assert shapes["broad_conv_3"] == shapes["fine_conv_3"] == (64, 64, 128)
+    assert shapes["both_paths"] == (31, 31, 256)
+    assert shapes["flatten"] == (576,)
+    assert model.get_layer("broad_conv_1").kernel_size == (6, 6)
+    assert model.get_layer("fine_conv_1").kernel_size == (3, 3)
+    dropouts = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    assert dropouts == [0.1] * 5 + [0.2]
+    assert float(model.get_layer("dense_2").kernel_regularizer.l2) == pytest.approx(0.01)
+
+
+def test_width_scales_every_hidden_layer():
+    quarter = parallel_cnn(width=0.25)
+    assert quarter.get_layer("broad_conv_1").filters == 16
+    assert quarter.get_layer("dense_1").units == 64
+    assert quarter.output_shape == (None, 37)
+
+
+@pytest.mark.parametrize("width", [0, -1, float("nan")])
+def test_a_width_of_nothing_is_refused(width):
+    with pytest.raises(ValueError, match="width"):
+        parallel_cnn(width=width)
+
+
+def test_bytes_go_in_and_probabilities_come_out():
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    predicted = parallel_cnn(width=0.125).predict(images, verbose=0)
+    assert predicted.shape == (3, 37)
+    assert predicted.dtype == np.float32
+    assert ((predicted > 0) & (predicted < 1)).all()
+
+
+def test_a_saved_model_predicts_exactly_the_same(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    model = parallel_cnn(width=0.125)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert np.array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+
+
+def test_the_same_seed_gives_the_same_first_weights():
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        return parallel_cnn(width=0.125).get_weights()
+
+    assert all(np.array_equal(one, two) for one, two in zip(weights(1), weights(1), strict=True))
+    assert not np.array_equal(weights(1)[0], weights(2)[0])

@@ -1,0 +1,94 @@
+"""The notebooks: their form, and that every cell runs (nbval, on copies whose parameters say `smoke`)."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+COMMON_PARAMETERS = ["PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED"]
+
+
+def parameters_cell(notebook):
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    return cell
+
+
+def test_there_are_notebooks():
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in range(1, len(NOTEBOOKS) + 1)]
+    assert len(NOTEBOOKS) >= 2
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestForm:
+    def test_it_is_valid_and_its_cells_have_ids(self, path):
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+
+    def test_it_begins_with_its_number_badge_and_what_is_learned(self, path):
+        first = nbformat.read(path, as_version=4).cells[0].source
+        assert first.startswith(f"# {int(path.stem[:2])}. ")
+        assert f"/notebooks/{path.name})" in first
+        for heading in ("**You will learn**", "**Mirrors**", "**Takes**"):
+            assert heading in first
+
+    def test_parameters_are_plain_literals_with_a_comment_each(self, path):
+        lines = parameters_cell(nbformat.read(path, as_version=4)).source.splitlines()
+        names = [line.split(" = ")[0] for line in lines]
+        assert names[: len(COMMON_PARAMETERS)] == COMMON_PARAMETERS
+        for line in lines:
+            assert re.fullmatch(r"[A-Z_]+ = (None|True|False|\"[^\"]*\"|[0-9.]+)  # .+", line), line
+
+    def test_prose_comes_before_code_and_cells_are_short(self, path):
+        cells = nbformat.read(path, as_version=4).cells
+        code = [cell for cell in cells if cell.cell_type == "code"]
+        assert max(len(cell.source.splitlines()) for cell in code) <= 20
+        assert sum(cell.cell_type == "markdown" for cell in cells) >= 0.5 * len(code)
+
+    def test_links_lead_somewhere(self, path):
+        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+            assert (path.parent / target).exists(), target
+
+    def test_it_has_exercises_with_folded_solutions(self, path):
+        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        exercises = text.split("## Exercises")[1]
+        assert exercises.count("<details>") == exercises.count("</details>") >= 2
+
+    def test_stored_outputs_are_clean(self, path):
+        cells = nbformat.read(path, as_version=4).cells
+        for cell in (cell for cell in cells if cell.cell_type == "code"):
+            assert cell.execution_count is not None
+            for output in cell.outputs:
+                assert output.output_type != "error"
+                assert output.get("name") != "stderr", output
+        assert not re.search(r"/(work|root|tmp|home)/", path.read_text())
+        assert path.stat().st_size < 3_000_000
+
+
+def test_every_cell_runs(tmp_path):
+    """nbval cannot inject parameters, so it gets copies in which the parameters cell alone is changed."""
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        cell = parameters_cell(notebook)
+        assert 'PROFILE = "quick"' in cell.source
+        cell.source = cell.source.replace('PROFILE = "quick"', 'PROFILE = "smoke"')
+        nbformat.write(notebook, tmp_path / path.name)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--nbval-lax",
+        "--nbval-cell-timeout=600",
+        "-p",
+        "no:cacheprovider",
+    ]
+    result = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-1000:]
+    assert (tmp_path / "runs/smoke-simulated/02_parallel_cnn/model.keras").is_file()

@@ -1,0 +1,129 @@
+"""The pipeline, on small notebooks of the test's own: order, skipping, failures, and what depends on them."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from gzutils import pipeline
+
+PARAMETERS = 'PROFILE = "quick"\nDATA = "simulated"\nDATA_DIR = None\nGALAXIES = None\nRUN = None'
+
+
+def write_notebook(path, *sources, needs=()):
+    cells = [new_markdown_cell("# Title"), new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
+    cells += [new_code_cell(source) for source in sources]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel, "gzutils": {"needs": needs}}), path)
+
+
+WRITE = """
+from pathlib import Path
+folder = Path({root!r}) / "runs" / RUN / {name!r}
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "metrics.json").write_text(PROFILE)
+with open({root!r} + "/log", "a") as log:
+    log.write({name!r} + chr(10))
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Three notebooks, each of which logs its name; the third needs the second."""
+    (tmp_path / "notebooks").mkdir()
+    for name, needs in (("01_first", ()), ("02_second", ()), ("03_third", ("02_second",))):
+        source = WRITE.format(root=str(tmp_path), name=name)
+        write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", source, needs=needs)
+    monkeypatch.setattr(pipeline, "ROOT", tmp_path)
+    monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
+    return tmp_path
+
+
+def executed(project):
+    log = project / "log"
+    names = log.read_text().split() if log.exists() else []
+    log.unlink(missing_ok=True)
+    return names
+
+
+def test_all_run_in_order_and_a_second_call_runs_nothing(project, capsys):
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == ["01_first", "02_second", "03_third"]
+    assert (project / "runs/smoke-simulated/01_first/metrics.json").read_text() == "smoke"
+    assert (project / "runs/smoke-simulated/notebooks/01_first.ipynb").is_file()
+    capsys.readouterr()
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == []
+    assert capsys.readouterr().out.count("unchanged, skipped") == 3
+
+
+def test_only_what_changed_runs_again(project):
+    pipeline.main(["--profile", "smoke"])
+    executed(project)
+    notebook = project / "notebooks/01_first.ipynb"
+    write_notebook(notebook, WRITE.format(root=str(project), name="01_first") + "\nprint('changed')")
+    (project / "runs/smoke-simulated/03_third/metrics.json").unlink()
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == ["01_first", "03_third"]
+
+
+def test_stored_outputs_are_no_change(project):
+    pipeline.main(["--profile", "smoke", "--only", "01"])
+    executed(project)
+    path = project / "notebooks/01_first.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="stored")]
+    nbformat.write(notebook, path)
+    pipeline.main(["--profile", "smoke", "--only", "01"])
+    assert executed(project) == []
+
+
+def test_other_parameters_make_another_run_and_fresh_starts_anew(project):
+    pipeline.main(["--profile", "smoke", "--only", "01"])
+    assert pipeline.main(["--profile", "smoke", "--only", "01", "--galaxies", "50"]) == 0
+    pipeline.main(["--profile", "smoke", "--only", "01", "--galaxies", "50", "--fresh"])
+    assert executed(project) == ["01_first"] * 3
+
+
+def test_a_failed_notebook_is_named_and_only_what_needs_it_is_left_out(project, capsys):
+    write_notebook(project / "notebooks/02_second.ipynb", "1 + 1", "raise ValueError('no such galaxy')")
+    assert pipeline.main(["--profile", "smoke"]) == 1
+    said = capsys.readouterr().out
+    assert executed(project) == ["01_first"]
+    assert "02_second: failed" in said
+    assert "ValueError: no such galaxy" in said
+    assert "03_third: not run, it needs 02_second" in said
+    kept = nbformat.read(project / "runs/smoke-simulated/notebooks/02_second.ipynb", as_version=4)
+    assert any(output.output_type == "error" for cell in kept.cells for output in cell.get("outputs", []))
+    write_notebook(project / "notebooks/02_second.ipynb", WRITE.format(root=str(project), name="02_second"))
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == ["02_second", "03_third"]
+
+
+def test_a_notebook_that_reads_a_model_runs_again_when_the_model_changed(project):
+    model = project / "runs/smoke-simulated/02_second/model.keras"
+    pipeline.main(["--profile", "smoke"])
+    executed(project)
+    model.write_bytes(b"weights")
+    pipeline.main(["--profile", "smoke"])
+    assert executed(project) == ["03_third"]
+
+
+def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project):
+    assert pipeline.main(["--profile", "smoke", "--from", "02"]) == 0
+    assert executed(project) == ["02_second", "03_third"]
+    with pytest.raises(SystemExit, match=r'"07" names 0 notebooks; there are 01_first, 02_second, 03_third'):
+        pipeline.main(["--only", "07"])
+
+
+def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters(project):
+    path = project / "notebooks/01_first.ipynb"
+    line = "from IPython.display import HTML, display; display(HTML(''), display_id=True); print('a galaxy')"
+    write_notebook(path, line)
+    before = nbformat.read(path, as_version=4)
+    assert pipeline.main(["--only", "01", "--store-outputs"]) == 0
+    after = nbformat.read(path, as_version=4)
+    assert [cell.source for cell in after.cells] == [cell.source for cell in before.cells]
+    assert [cell.execution_count for cell in after.cells[1:]] == [1, 2]
+    assert [output.text for output in after.cells[2].outputs] == ["a galaxy\n"]

@@ -1,0 +1,81 @@
+"""The run directory: where it lies, what it remembers, what it refuses."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from PIL import Image
+
+from gzutils import profiles, runs
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("inside", [".", "notebooks", "gzutils/models"])
+def test_home_is_the_repository_from_anywhere_inside_it(monkeypatch, inside):
+    monkeypatch.chdir(ROOT / inside)
+    assert runs.home() == ROOT
+
+
+def test_home_is_the_current_folder_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert runs.home() == tmp_path
+
+
+def test_a_run_is_named_after_profile_and_data(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run = runs.start("02_parallel_cnn", "smoke")
+    assert run.folder == tmp_path / "runs" / "smoke-simulated" / "02_parallel_cnn"
+    assert run.galaxies == profiles.get("smoke").galaxies
+    assert runs.start("02_parallel_cnn", "smoke", run="mine").folder.parent.name == "mine"
+
+
+def test_a_run_refuses_other_settings_by_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    runs.start("01_preprocessing", "smoke", seed=1)
+    runs.start("02_parallel_cnn", "smoke", seed=1)
+    with pytest.raises(ValueError, match=r'"smoke-simulated" was made with seed 1, now it is 2.*RUN'):
+        runs.start("02_parallel_cnn", "smoke", seed=2)
+    with pytest.raises(ValueError, match=r"galaxies 96, now it is 50"):
+        runs.start("02_parallel_cnn", "smoke", seed=1, galaxies=50)
+    assert json.loads((tmp_path / "runs/smoke-simulated/run.json").read_text())["seed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"profile": "fast"}, "no profile 'fast'; choose one of smoke, quick, report, full"),
+        ({"data": "sdss"}, "DATA is 'sdss'"),
+        ({"galaxies": 4}, "GALAXIES is 4"),
+        ({"seed": -1}, "SEED is -1"),
+        ({"seed": "one"}, "SEED is 'one'"),
+        ({"data_dir": "somewhere"}, "DATA_DIR"),
+        ({"run": "../elsewhere"}, "plain folder name"),
+        ({"run": ".hidden"}, "plain folder name"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused_before_anything_is_written(monkeypatch, tmp_path, wrong, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=words):
+        runs.start("02_parallel_cnn", **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_the_whole_protocol_on_the_real_galaxies_counts_as_the_reports(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert runs.start("02", "report", "kaggle").is_report
+    assert not runs.start("02", "quick", "kaggle").is_report
+    assert not runs.start("02", "report", "simulated").is_report
+    assert not runs.start("02", "full", "kaggle", galaxies=1000).is_report
+
+
+def test_a_figure_is_saved_as_a_picture_and_closed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run = runs.start("01_preprocessing", "smoke")
+    figure, axes = plt.subplots(figsize=(4, 3))
+    axes.plot([0, 1])
+    run.show_figure(figure, "line", "A line.")
+    with Image.open(run.folder / "figures" / "line.png") as picture:
+        assert picture.size == (400, 300)
+    assert not plt.fignum_exists(figure.number)

@@ -1,0 +1,187 @@
+"""Tables of labels and submissions: written exactly, read back whole, refused with the row and the column."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from conftest import make_labels, make_zip, solutions_csv
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gzutils.challenge import SOLUTIONS, ChallengeError
+from gzutils.decision_tree import COLUMNS
+from gzutils.solutions import read_solutions, write_solutions, write_submission
+
+
+def table_rows(path):
+    return list(csv.reader(io.StringIO(path.read_text())))
+
+
+def write_rows(path, rows, delimiter=",", encoding="utf-8"):
+    with open(path, "w", newline="", encoding=encoding) as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    return path
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    ids=st.lists(st.integers(0, 10**18 - 1), min_size=1, max_size=6, unique=True),
+    seed=st.integers(0, 2**32 - 1),
+    order=st.permutations(range(38)),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
+    packed=st.booleans(),
+)
+def test_what_is_written_is_read_back_in_whatever_order(tmp_path, ids, seed, order, encoding, packed):
+    labels = make_labels(len(ids), seed).astype(np.float32)
+    path = tmp_path / f"{SOLUTIONS}.csv"
+    write_solutions(path, ids, labels)
+    write_rows(path, [[row[i] for i in order] for row in table_rows(path)], encoding=encoding)
+    if packed:
+        path = make_zip(tmp_path / f"{SOLUTIONS}.zip", [(path.name, path.read_bytes())])
+    read_ids, read_labels = read_solutions(path)
+    assert (read_ids.dtype, read_labels.dtype) == (np.int64, np.float32)
+    assert read_ids.tolist() == sorted(ids)
+    np.testing.assert_array_equal(read_labels, labels[np.argsort(ids)])
+
+
+def test_the_written_format_is_the_challenge_s(tmp_path):
+    labels = np.zeros((1, 37))
+    labels[0, [0, 14, 15]] = 1.0, 0.611499, 0.388501
+    labels[0, [13, 14]] = 0.611499, 0.388501
+    labels[0, 15:18] = 0.25, 0.749999, 0.000001
+    labels[0, 18] = 0.611499
+    path = tmp_path / "made" / "table.csv"
+    write_solutions(path, [100008], labels)
+    first, second, rest = path.read_bytes().split(b"\n")
+    assert first == ",".join(["GalaxyID", *COLUMNS]).encode()
+    assert second == b"100008,1" + b",0" * 12 + b",0.611499,0.388501,0.25,0.749999,0.000001,0.611499" + b",0" * 18
+    assert rest == b""
+
+
+BAD_CELLS = [
+    ("Class1.1", "n/a", r"row 2 \(galaxy 100008\): Class1\.1 is 'n/a', not a number"),
+    ("Class11.6", "", r"row 2 \(galaxy 100008\): Class11\.6 is '', not a number"),
+    ("Class1.2", "nan", r"row 2 \(galaxy 100008\): Class1\.2 is 'nan', not a number"),
+    ("Class1.2", "inf", r"row 2 \(galaxy 100008\): Class1\.2 is inf, not a share"),
+    ("Class6.1", "1.2", r"row 2 \(galaxy 100008\): Class6\.1 is 1\.2, not a share between 0 and 1"),
+    ("Class6.1", "-0.2", r"row 2 \(galaxy 100008\): Class6\.1 is -0\.2, not a share between 0 and 1"),
+    ("Class6.1", "0.99999", r"row 2 \(galaxy 100008\): the answers of question 6 .* miss Class6\.1 \+ Class6\.2 = 1"),
+    ("GalaxyID", "100008.5", r"row 2: GalaxyID is '100008\.5', not a whole number"),
+    ("GalaxyID", "", r"row 2: GalaxyID is '', not a whole number"),
+    ("GalaxyID", "100023", r"more than one row of galaxy 100023"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "problem"), BAD_CELLS)
+def test_a_bad_value_is_named_with_its_row(tmp_path, column, value, problem):
+    rows = table_rows(solutions_csv(tmp_path / "table.csv"))
+    rows[2][rows[0].index(column)] = value
+    write_rows(tmp_path / "table.csv", rows)
+    with pytest.raises(ChallengeError, match=r"table\.csv: .*" + problem + ".*download it again"):
+        read_solutions(tmp_path / "table.csv")
+
+
+def test_columns_that_are_missing_misspelt_or_too_many_are_named(tmp_path):
+    rows = table_rows(solutions_csv(tmp_path / "table.csv"))
+    rows[0][5] = "Class2,2"
+    rows[0][37] = "Class11.5"
+    write_rows(tmp_path / "table.csv", [[*row, "x"] for row in rows])
+    with pytest.raises(ChallengeError, match="wrong columns") as error:
+        read_solutions(tmp_path / "table.csv")
+    assert str(error.value).startswith(f"{tmp_path / 'table.csv'}: wrong columns in the first line")
+    assert "missing Class2.2, Class11.6, unknown Class2,2, Class11.5.1, x" in str(error.value)
+
+
+def test_rows_of_another_length_than_the_header(tmp_path):
+    rows = table_rows(solutions_csv(tmp_path / "table.csv"))
+    write_rows(tmp_path / "short.csv", [rows[0], rows[1], rows[2][:-1]])
+    with pytest.raises(ChallengeError, match=r"short\.csv: row 2 \(galaxy 100008\): Class11\.6 is '', not a number"):
+        read_solutions(tmp_path / "short.csv")
+    write_rows(tmp_path / "long.csv", [rows[0], rows[1], [*rows[2], "0"]])
+    with pytest.raises(ChallengeError, match=r"long\.csv: not a table .*line 3, saw 39"):
+        read_solutions(tmp_path / "long.csv")
+    write_rows(tmp_path / "all.csv", [rows[0], *([*row, "0"] for row in rows[1:])])
+    with pytest.raises(ChallengeError, match=r"all\.csv: the rows have more values than the 38 names"):
+        read_solutions(tmp_path / "all.csv")
+
+
+@pytest.mark.parametrize(("delimiter", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_named(tmp_path, delimiter, word):
+    rows = table_rows(solutions_csv(tmp_path / "table.csv"))
+    write_rows(tmp_path / "table.csv", rows, delimiter)
+    with pytest.raises(ChallengeError, match=rf"table\.csv: separated by {word}; save it with commas"):
+        read_solutions(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the file is empty"),
+        ((",".join(["GalaxyID", *COLUMNS]) + "\n").encode(), "the table has no galaxies"),
+        (b"\xef\xbb\xbf<html>log in</html>", "looks like a web page"),
+        (b"GalaxyID,\xff\xfe\n1,2\n", "not a table of comma-separated values"),
+    ],
+)
+def test_files_that_are_no_table(tmp_path, content, problem):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(ChallengeError, match=rf"table\.csv: .*{problem}.*download it again"):
+        read_solutions(tmp_path / "table.csv")
+
+
+def test_a_table_that_is_not_there(tmp_path):
+    with pytest.raises(ChallengeError, match=r"table\.csv: cannot be read"):
+        read_solutions(tmp_path / "table.csv")
+
+
+def test_a_zip_without_one_table(tmp_path):
+    path = make_zip(tmp_path / "t.zip", [("a.csv", b"x"), ("b.csv", b"x")])
+    with pytest.raises(ChallengeError, match=r"t\.zip: it holds 2 files named \*\.csv, not one"):
+        read_solutions(path)
+
+
+def test_labels_off_the_tree_are_not_written(tmp_path):
+    labels = make_labels(2)
+    labels[1, 0] += 0.01
+    with pytest.raises(ChallengeError, match=r"table\.csv: not written: row 2 \(galaxy 6\): .*question 1 "):
+        write_solutions(tmp_path / "table.csv", [5, 6], labels)
+    assert not list(tmp_path.iterdir())
+
+
+# ---- the submission
+
+
+def test_submission_format(tmp_path):
+    probabilities = np.random.default_rng(0).random((50, 37), np.float32)  # predictions need not obey the tree
+    probabilities[0, :3] = 0, 1, 1e-7
+    ids = np.arange(200_050, 200_000, -1)
+    write_submission(tmp_path / "submission.csv", ids, probabilities)
+    rows = table_rows(tmp_path / "submission.csv")
+    assert rows[0] == ["GalaxyID", *COLUMNS]
+    assert len(rows) == 51
+    assert {len(row) for row in rows} == {38}
+    assert rows[1][:4] == ["200050", "0", "1", "0.0000001"]
+    assert [int(row[0]) for row in rows[1:]] == ids.tolist()
+    np.testing.assert_array_equal(np.array([row[1:] for row in rows[1:]], np.float32), probabilities)
+
+
+@pytest.mark.parametrize(
+    ("ids", "value", "columns", "problem"),
+    [
+        ([1, 2], np.nan, 37, r"Class1\.3 of galaxy 2 is nan, not in \[0, 1\]"),
+        ([1, 2], np.inf, 37, r"Class1\.3 of galaxy 2 is inf, not in \[0, 1\]"),
+        ([1, 2], 1.00001, 37, r"Class1\.3 of galaxy 2 is 1\.00001, not in \[0, 1\]"),
+        ([1, 2], -1e-9, 37, r"Class1\.3 of galaxy 2 is -1e-09, not in \[0, 1\]"),
+        ([7, 7], 0.5, 37, "more than one row of galaxy 7"),
+        ([1, 2, 3], 0.5, 37, r"shape \(3, 37\), not \(2, 37\)"),
+        ([1, 2], 0.5, 36, r"shape \(2, 37\), not \(2, 36\)"),
+        ([1.5, 2], 0.5, 37, "not all whole numbers"),
+        ([-1, 2], 0.5, 37, "not all whole numbers"),
+    ],
+)
+def test_a_bad_submission_is_not_written(tmp_path, ids, value, columns, problem):
+    probabilities = np.full((2, columns), 0.5)
+    probabilities[1, 2] = value
+    with pytest.raises(ChallengeError, match=r"submission\.csv: not written: .*" + problem):
+        write_submission(tmp_path / "submission.csv", np.array(ids), probabilities)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,183 @@
+"""Training: the protocol, and that an interrupted training ends exactly as one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_store import make_tiny_store
+
+from gzutils import dataset, training
+from gzutils.augmentation import RandomAffine
+from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils.models.parallel_cnn import parallel_cnn
+from gzutils.profiles import Training
+
+SETTINGS = Training(epochs=4, patience=4, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_tiny_store(tmp_path_factory.mktemp("data") / "store")
+
+
+def train(store, folder, settings=SETTINGS, seed=0, weight=0.001):
+    """A small but complete training: dropout, batch normalisation and augmentation all take part."""
+    keras.utils.set_random_seed(seed)
+    model = parallel_cnn(width=1 / 16, batch_norm_momentum=0.9)
+    split = dataset.split_galaxies(len(store), seed)
+    loss = ConstrainedMeanSquaredError(weight)
+    trained = training.train(model, store, split, settings, loss, folder, RandomAffine(seed=seed, name="views"), seed)
+    return model, trained
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return (*train(store, folder), folder)
+
+
+def assert_same_training(one, two):
+    (model, trained), (other_model, other_trained) = one, two
+    for weights, others in zip(model.get_weights(), other_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, others)
+    columns = ["epoch", "loss", "rmse", "val_loss", "val_rmse"]
+    pd.testing.assert_frame_equal(trained.history[columns], other_trained.history[columns], check_exact=True)
+    assert trained.best_epoch == other_trained.best_epoch
+
+
+def test_it_learns_and_leaves_model_history_and_settings(undisturbed, store):
+    model, trained, folder = undisturbed
+    assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "model.keras", "training.json"]
+    assert list(trained.history["epoch"]) == [1, 2, 3, 4]
+    assert trained.history["val_loss"].iloc[-1] < trained.history["val_loss"].iloc[0]
+    saved = keras.saving.load_model(folder / "model.keras", compile=False)
+    np.testing.assert_array_equal(
+        saved.predict(store.images[:5], verbose=0), model.predict(store.images[:5], verbose=0)
+    )
+
+
+def test_the_model_carries_the_weights_of_the_best_epoch(store, tmp_path):
+    settings = Training(epochs=6, patience=6, batch_size=8)
+    model, trained = train(store, tmp_path, settings)
+    split = dataset.split_galaxies(len(store), 0)
+    model.compile(loss=ConstrainedMeanSquaredError())
+    value = model.evaluate(dataset.Batches(store, split.validation, 8), verbose=0)
+    assert value == pytest.approx(trained.history["val_loss"].min(), rel=1e-5)
+    assert trained.best_epoch == trained.history["val_loss"].argmin() + 1
+
+
+def test_the_same_seed_gives_the_same_training_and_another_seed_another(store, undisturbed, tmp_path):
+    model, trained, _ = undisturbed
+    again = train(store, tmp_path / "again")
+    assert_same_training((model, trained), again)
+    other_model, _ = train(store, tmp_path / "other", seed=1)
+    assert not np.array_equal(model.get_weights()[0], other_model.get_weights()[0])
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("epochs_before", [0, 1, 3])
+def test_interrupted_within_an_epoch_it_goes_on_to_the_same_end(
+    store, undisturbed, tmp_path, monkeypatch, epochs_before
+):
+    model, trained, _ = undisturbed
+    batches_done = []
+
+    def stop_in_the_middle(progress, batch, logs=None):
+        batches_done.append(batch)
+        if batches_done.count(2) > epochs_before:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._ShowProgress, "on_train_batch_end", stop_in_the_middle)
+        with pytest.raises(Stop):
+            train(store, tmp_path)
+    assert (tmp_path / "checkpoint.npz").is_file()
+    assert not (tmp_path / "model.keras").exists()
+    assert_same_training((model, trained), train(store, tmp_path))
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from gzutils import dataset
+import test_training
+test_training.train(dataset.open_store(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_killed_it_goes_on_to_the_same_end(store, undisturbed, tmp_path):
+    model, trained, _ = undisturbed
+    arguments = [sys.executable, "-c", CHILD, str(store.folder), str(tmp_path), str(Path(__file__).parent)]
+    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "checkpoint.npz"
+    deadline = time.monotonic() + 120
+    while not _epochs_in(checkpoint) and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert 1 <= _epochs_in(checkpoint) <= SETTINGS.epochs
+    assert_same_training((model, trained), train(store, tmp_path))
+
+
+def _epochs_in(checkpoint):
+    if not checkpoint.is_file():
+        return 0
+    with np.load(checkpoint, allow_pickle=False) as saved:
+        return str(saved["history"]).count('"epoch"')
+
+
+def test_a_finished_training_is_loaded_and_not_repeated(store, undisturbed, monkeypatch):
+    model, trained, folder = undisturbed
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("it trained again"))
+    assert_same_training((model, trained), train(store, folder))
+
+
+def test_it_stops_when_the_patience_is_over():
+    """By hand: the best loss is that of epoch 3; with patience 2 epoch 5 is the last one."""
+    losses = [5.0, 4.0, 2.0, 3.0, 2.5]
+    state = training._Checkpoint.__new__(training._Checkpoint)
+    settings = Training(epochs=300, patience=2)
+    for count in range(len(losses) + 1):
+        state.history = [{"val_loss": value} for value in losses[:count]]
+        assert state.finished(settings) == (count == 5)
+
+
+def test_another_training_in_the_same_folder_is_refused_by_name(store, undisturbed):
+    _, _, folder = undisturbed
+    with pytest.raises(ValueError, match=r"different: loss\).*RUN"):
+        train(store, folder, weight=0.5)
+    with pytest.raises(ValueError, match="epochs, patience, batch size"):
+        train(store, folder, settings=Training(epochs=5, patience=4, batch_size=8))
+
+
+def test_a_damaged_checkpoint_is_named(store, tmp_path):
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(ValueError, match=r"checkpoint\.npz is damaged.*delete it"):
+        train(store, tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"patience": 0}, {"batch_size": 0}])
+def test_settings_that_make_no_sense_are_refused_before_anything_is_written(store, tmp_path, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        train(store, tmp_path, settings=Training(**({"epochs": 1, "patience": 1, "batch_size": 8} | wrong)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_explodes_is_said_to(store, tmp_path):
+    model = keras.Sequential([keras.Input((64, 64, 3), dtype="uint8"), keras.layers.Rescaling(float("nan"))])
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(37))
+    split = dataset.split_galaxies(len(store))
+    with pytest.raises(ValueError, match="loss became nan in epoch 1"):
+        training.train(model, store, split, SETTINGS, ConstrainedMeanSquaredError(), tmp_path)
