@@ -54,27 +54,30 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
     missing = [n for n in ("manifest.json", "images.npy", "labels.npy", "galaxy_ids.npy") if not (folder / n).is_file()]
     if missing:
         raise ValueError(f"{folder} is no store: {', '.join(missing)} missing; {remedy}")
-    manifest = files.read_json(folder / "manifest.json")
-    if manifest.get("version") != STORE_VERSION:
-        raise ValueError(f"{folder} has version {manifest.get('version')}, this code reads {STORE_VERSION}; {remedy}")
     try:
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(folder / "labels.npy", allow_pickle=False)
-        galaxy_ids = np.load(folder / "galaxy_ids.npy", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{folder} has a damaged array ({error}); {remedy}") from None
-    count = manifest["galaxies"]
-    shapes = {
-        "images.npy": (images, (count, SIZE, SIZE, 3), np.uint8),
-        "labels.npy": (labels, (count, 37), np.float32),
-        "galaxy_ids.npy": (galaxy_ids, (count,), np.int64),
-    }
-    for name, (array, shape, dtype) in shapes.items():
+        manifest = files.read_json(folder / "manifest.json")
+        version, count, checksums = manifest["version"], manifest["galaxies"], manifest["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{folder / 'manifest.json'} is damaged; {remedy}") from None
+    if version != STORE_VERSION:
+        raise ValueError(f"{folder} has version {version}, this code reads {STORE_VERSION}; {remedy}")
+    arrays = []
+    for name, shape, dtype in (
+        ("images.npy", (count, SIZE, SIZE, 3), np.uint8),
+        ("labels.npy", (count, 37), np.float32),
+        ("galaxy_ids.npy", (count,), np.int64),
+    ):
+        path = folder / name
+        try:
+            array = np.lib.format.open_memmap(path, mode="r")  # which never unpickles anything
+        except Exception as error:  # NumPy's reading of a damaged header fails in many ways, TokenError among them
+            raise ValueError(f"{path} is damaged ({error}); {remedy}") from None
         if array.shape != shape or array.dtype != dtype:
-            raise ValueError(f"{folder / name} has {array.shape} {array.dtype}, expected {shape} {dtype}; {remedy}")
-        if (verify_images or name != "images.npy") and files.sha256(folder / name) != manifest["sha256"][name]:
-            raise ValueError(f"{folder / name} has changed since it was written (checksum); {remedy}")
-    return Store(folder, images, labels, galaxy_ids, manifest)
+            raise ValueError(f"{path} has {array.shape} {array.dtype}, expected {shape} {dtype}; {remedy}")
+        if (verify_images or name != "images.npy") and files.sha256(path) != checksums[name]:
+            raise ValueError(f"{path} has changed since it was written (checksum); {remedy}")
+        arrays.append(array if name == "images.npy" else np.array(array))
+    return Store(folder, *arrays, manifest)
 
 
 def split_galaxies(count: int, seed: int = 0) -> Split:

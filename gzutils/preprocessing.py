@@ -76,7 +76,7 @@ def find_or_make_raw(
         return challenge.find(data_dir or download(cache), cache=cache)
     if galaxies is None or galaxies < 1:
         raise ValueError(f"a simulated survey needs a number of galaxies, at least 1, not {galaxies}")
-    raw = Path(folder) / f"simulated-{files.fingerprint(_simulated_identity(seed))}"
+    raw = Path(folder) / f"simulated-{files.fingerprint(survey.identity(seed))}"
     survey.make_survey(raw, galaxies, seed=seed)
     return challenge.find(raw, cache=folder)
 
@@ -94,7 +94,7 @@ def find_or_make_store(
     _check_source(data, data_dir)
     source = None
     if data == "simulated":  # its identity is known before it is drawn: a store serves without its raw files
-        identity = _simulated_identity(seed)
+        identity = survey.identity(seed)
     else:
         source = find_or_make_raw(data, folder, data_dir)
         identity = source.identity()
@@ -154,7 +154,7 @@ def build_store(
             galaxy, reason = next(iter(reasons.items()))
             raise challenge.ChallengeError(
                 f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images cannot "
-                f"be used, the first is {galaxy}.jpg ({reason}); the files are damaged or of another kind, get them anew"
+                f"be used, the first is {galaxy}.jpg ({reason}); they are damaged or of another kind, get them anew"
             )
     del images
     return _finish(
@@ -182,11 +182,6 @@ def _check_source(data: str, data_dir: Path | str | None) -> None:
         raise ValueError(f'data is "simulated" or "kaggle", not {data!r}')
     if data == "simulated" and data_dir is not None:
         raise ValueError('a data folder holds the challenge\'s files: it goes with "kaggle" data, not with "simulated"')
-
-
-def _simulated_identity(seed: int) -> dict:
-    # A survey drawn by other code is another survey: the sources are part of what it is.
-    return {"seed": seed, "sources": files.sources_fingerprint(Path(survey.__file__).parent)}
 
 
 def _settings() -> dict:

@@ -243,6 +243,13 @@ def test_a_broken_question_is_named_with_row_galaxy_and_deviation(number):
     )
 
 
+def test_answers_that_add_up_to_too_little_are_refused_too():
+    labels = make_labels(1)
+    labels[0, labels[0, :3].argmax()] -= 0.25
+    with pytest.raises(ValueError, match=r"question 1 .* miss Class1\.1 \+ Class1\.2 \+ Class1\.3 = 1 by -0\.25000"):
+        check_labels(labels, np.array([100008]))
+
+
 def test_deviations_within_the_tolerance_pass():
     labels = make_labels(3)
     labels[1, 0] += 9e-5

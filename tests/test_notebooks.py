@@ -1,5 +1,6 @@
 """The notebooks: their form, and that every cell runs (nbval, on copies whose parameters say `smoke`)."""
 
+import json
 import re
 import subprocess
 import sys
@@ -92,3 +93,18 @@ def test_every_cell_runs(tmp_path):
     result = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-1000:]
     assert (tmp_path / "runs/smoke-simulated/02_parallel_cnn/model.keras").is_file()
+
+
+def test_a_notebook_alone_makes_what_it_needs_in_an_empty_folder(tmp_path):
+    """As on Colab, where each notebook gets a machine of its own."""
+    notebook = ROOT / "notebooks" / "02_parallel_cnn.ipynb"
+    command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "-p", "PROFILE", "smoke"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.ipynb", "runs"]
+    metrics = json.loads((tmp_path / "runs/smoke-simulated/02_parallel_cnn/metrics.json").read_text())
+    assert metrics["galaxies"]["all"] == 96
+    for output in (
+        o for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in cell.get("outputs", [])
+    ):
+        assert output.get("name") != "stderr", output

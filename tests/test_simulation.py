@@ -15,16 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gzutils.decision_tree import COLUMNS, QUESTIONS, check_labels, constraint_residuals
-from gzutils.simulation import (
-    Galaxy,
-    answer_probabilities,
-    draw_galaxy,
-    draw_properties,
-    make_survey,
-    simulate,
-    true_probabilities,
-    vote,
-)
+from gzutils.simulation import survey
+from gzutils.simulation.drawing import draw_galaxy
+from gzutils.simulation.galaxies import Galaxy, draw_properties
+from gzutils.simulation.survey import make_survey, simulate
+from gzutils.simulation.volunteers import answer_probabilities, true_probabilities, vote
 
 
 def a_disk(**properties: object) -> Galaxy:
@@ -177,7 +172,7 @@ def test_a_finished_survey_is_left_alone(tmp_path):
 def test_a_killed_survey_goes_on(tmp_path):
     folder = tmp_path / "killed"
     script = (
-        "from gzutils.simulation import make_survey\n"
+        "from gzutils.simulation.survey import make_survey\n"
         f"if __name__ == '__main__':\n    make_survey({str(folder)!r}, 70, seed=4, processes=2)\n"
     )
     (tmp_path / "script.py").write_text(script)
@@ -216,3 +211,10 @@ def test_the_package_loads_no_keras():
     code = "import sys, gzutils.simulation; print({'keras', 'tensorflow', 'torch', 'jax'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "set()"
+
+
+def test_a_survey_drawn_by_other_code_is_refused(tmp_path, monkeypatch):
+    survey.make_survey(tmp_path, 2, seed=1)
+    monkeypatch.setattr(survey, "identity", lambda seed: {"seed": seed, "sources": "other"})
+    with pytest.raises(ValueError, match="another version of the simulation"):
+        survey.make_survey(tmp_path, 3, seed=1)

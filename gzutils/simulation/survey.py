@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from gzutils.decision_tree import COLUMNS
-from gzutils.files import read_json, whole_file, write_json
+from gzutils.files import read_json, sources_fingerprint, whole_file, write_json
 from gzutils.progress import progress
 from gzutils.simulation.drawing import draw_galaxy
 from gzutils.simulation.galaxies import Galaxy, draw_properties
@@ -25,7 +25,6 @@ IMAGES = "images_training_rev1"
 LABELS = "training_solutions_rev1.csv"
 TRUTH = "simulated_truth.csv"
 RECORD = "survey.json"
-VERSION = 1  # raise it when the same seed draws other galaxies than before
 CHUNK = 32  # galaxies a task
 JPEG_QUALITY = 75  # the challenge's own quantisation table
 PROPERTIES = tuple(field.name for field in dataclasses.fields(Galaxy))
@@ -69,7 +68,7 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
         return folder
 
     # The record comes first: it tells a later call that what an interrupted one left here is this survey's.
-    write_json(folder / RECORD, {"version": VERSION, "seed": seed, "galaxies": finished})
+    write_json(folder / RECORD, identity(seed) | {"galaxies": finished})
     images.mkdir(exist_ok=True)
     if processes is None:
         processes = 1 if missing < 100 else os.cpu_count() or 1
@@ -88,8 +87,13 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
             labels.write(labels_row)
             truth.write(truth_row)
     _remove_leftovers(folder)
-    write_json(folder / RECORD, {"version": VERSION, "seed": seed, "galaxies": total})
+    write_json(folder / RECORD, identity(seed) | {"galaxies": total})
     return folder
+
+
+def identity(seed: int) -> dict:
+    """What decides which galaxies a survey has: its seed, and the simulation's code."""
+    return {"seed": seed, "sources": sources_fingerprint(Path(__file__).parent)}
 
 
 def simulate(seed: int, number: int) -> tuple[Galaxy, np.ndarray, np.ndarray]:
@@ -119,13 +123,10 @@ def _finished_galaxies(folder: Path, seed: int) -> int:
             raise ValueError(f"{folder} holds galaxies that no simulation wrote ({RECORD} is missing): choose another")
         return 0
     record = read_json(folder / RECORD)
-    if record["version"] != VERSION:
-        raise ValueError(
-            f"{folder} was written by version {record['version']} of the simulation, and this is version {VERSION}: "
-            "delete the folder or choose another"
-        )
     if record["seed"] != seed:
         raise ValueError(f"{folder} holds the survey with seed {record['seed']}, not {seed}: choose another folder")
+    if record["sources"] != identity(seed)["sources"]:
+        raise ValueError(f"{folder} was drawn by another version of the simulation: delete it or choose another folder")
     return record["galaxies"]
 
 

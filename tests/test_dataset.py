@@ -1,0 +1,271 @@
+"""The opened store, its split, and its batches: nothing damaged gets in, every galaxy is where it belongs."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+from conftest import make_labels, write_challenge
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gzutils import challenge, files
+from gzutils.dataset import Batches, Store, open_store, split_galaxies
+from gzutils.preprocessing import build_store
+
+IDS = [100053, 100008, 100078, 100023, 100090, 100091, 100122]
+ARRAYS = ("images.npy", "labels.npy", "galaxy_ids.npy")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    return build_store(challenge.find(write_challenge(folder / "raw", IDS), folder / "cache"), folder / "store")
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A store that a test may spoil."""
+    return shutil.copytree(made, tmp_path / "store")
+
+
+# ---- opening
+
+
+def test_an_opened_store_is_what_was_made(folder):
+    for verify in (False, True):
+        store = open_store(folder, verify_images=verify)
+        assert (len(store), store.folder) == (7, folder)
+        assert store.galaxy_ids.tolist() == sorted(IDS)
+        assert (store.images.shape, store.images.dtype) == ((7, 64, 64, 3), np.uint8)
+        assert (store.labels.shape, store.labels.dtype) == ((7, 37), np.float32)
+        assert store.manifest["galaxies"] == 7
+
+
+def test_images_stay_on_disk_and_cannot_be_changed_there(folder):
+    images = open_store(str(folder)).images
+    assert isinstance(images, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 0
+
+
+def test_the_fingerprint_names_the_contents(folder, tmp_path):
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert open_store(moved).fingerprint == open_store(folder).fingerprint
+    manifest = files.read_json(moved / "manifest.json")
+    labels = np.load(moved / "labels.npy")[::-1]
+    replace_array(moved, "labels.npy", labels)
+    assert open_store(moved).fingerprint != open_store(folder).fingerprint
+    assert manifest["sha256"] == open_store(folder).manifest["sha256"]
+
+
+def replace_array(folder, name, array, allow_pickle=False):
+    """Another array with the right checksum."""
+    np.save(folder / name, array, allow_pickle=allow_pickle)
+    manifest = files.read_json(folder / "manifest.json")
+    manifest["sha256"][name] = files.sha256(folder / name)
+    files.write_json(folder / "manifest.json", manifest)
+
+
+def check_refused(folder, name, problem, verify_images=False):
+    with pytest.raises(ValueError, match=problem) as error:
+        open_store(folder, verify_images)
+    message = str(error.value)
+    assert str(folder) in message
+    assert name in message
+    assert f"delete {folder} and run notebook 01 again" in message
+
+
+@pytest.mark.parametrize("name", ["manifest.json", *ARRAYS])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    check_refused(folder, name, rf"is no store: {name} missing")
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    check_refused(tmp_path / "nowhere", "nowhere", r"manifest\.json, images\.npy, labels\.npy, galaxy_ids\.npy missing")
+
+
+@pytest.mark.parametrize("version", [0, 2, None])
+def test_a_store_of_another_version_is_refused(folder, version):
+    files.write_json(folder / "manifest.json", files.read_json(folder / "manifest.json") | {"version": version})
+    check_refused(folder, "store", f"has version {version}, this code reads 1")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"version": 1}', '{"version": 1, "galaxies": 7}'])
+def test_a_damaged_manifest_is_refused(folder, content):
+    (folder / "manifest.json").write_text(content)
+    check_refused(folder, "manifest.json", "damaged|no JSON|not a JSON")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_a_flipped_byte_is_seen(folder, name):
+    data = bytearray((folder / name).read_bytes())
+    data[-3] ^= 1
+    (folder / name).write_bytes(data)
+    check_refused(folder, name, "has changed since it was written", verify_images=True)
+    if name == "images.npy":
+        open_store(folder)  # too long to read every time
+    else:
+        check_refused(folder, name, "has changed since it was written")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("left", [0, 5, 100, 200])
+def test_an_array_that_is_cut_off_is_refused(folder, name, left):
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[:left] if left < 200 else data[:-1])
+    check_refused(folder, name, "damaged|changed")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_no_damage_to_the_header_of_an_array_gets_through(folder, name):
+    good = (folder / name).read_bytes()
+    for position in range(0, 118):
+        for byte in b"\x00 '(9\xff":
+            if good[position] == byte:
+                continue
+            (folder / name).write_bytes(good[:position] + bytes([byte]) + good[position + 1 :])
+            try:
+                store = open_store(folder)
+            except ValueError as error:
+                assert name in str(error)  # noqa: PT017
+            else:
+                assert store.images.shape == (7, 64, 64, 3)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_pickled_objects_are_never_loaded(folder, name, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path / "sprung").touch, ()
+
+    array = np.load(folder / name).astype(object)
+    array[...] = None
+    array.flat[0] = Trap()
+    replace_array(folder, name, array, allow_pickle=True)
+    check_refused(folder, name, "damaged")
+    (folder / name).write_bytes(pickle.dumps(Trap()))
+    check_refused(folder, name, "damaged|changed")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "problem"),
+    [
+        ("images.npy", np.zeros((6, 64, 64, 3), np.uint8), r"has \(6, 64, 64, 3\) uint8, expected \(7, 64, 64, 3\)"),
+        ("images.npy", np.zeros((7, 64, 64, 3), np.float32), r"has \(7, 64, 64, 3\) float32, expected"),
+        ("labels.npy", np.zeros((7, 36), np.float32), r"has \(7, 36\) float32, expected \(7, 37\)"),
+        ("labels.npy", np.zeros((7, 37)), r"has \(7, 37\) float64, expected"),
+        ("galaxy_ids.npy", np.arange(8), r"has \(8,\) int64, expected \(7,\)"),
+    ],
+)
+def test_arrays_of_another_shape_or_type_are_refused(folder, name, array, problem):
+    replace_array(folder, name, array)
+    check_refused(folder, name, problem)
+
+
+# ---- the split
+
+
+def test_the_challenge_is_split_as_in_the_report():
+    split = split_galaxies(61_578)
+    assert (len(split.train), len(split.validation), len(split.test)) == (39_409, 9_853, 12_316)
+
+
+@given(count=st.integers(5, 3000), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_every_galaxy_is_in_exactly_one_part(count, seed):
+    split = split_galaxies(count, seed)
+    parts = (split.train, split.validation, split.test)
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(count))
+    assert min(map(len, parts)) >= 1
+    for part, share in zip(parts, (0.64, 0.16, 0.20), strict=True):
+        assert abs(len(part) - share * count) < 2
+    again = split_galaxies(count, seed)
+    for part, same in zip(parts, (again.train, again.validation, again.test), strict=True):
+        np.testing.assert_array_equal(part, same)
+
+
+@given(seeds=st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=2, unique=True))
+@settings(max_examples=20, deadline=None)
+def test_another_seed_gives_another_split(seeds):
+    first, second = (set(split_galaxies(500, seed).test.tolist()) for seed in seeds)
+    assert first != second
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_too_few_galaxies_are_refused(count):
+    with pytest.raises(ValueError, match=f"{count} galaxies cannot be split into training, validation and test"):
+        split_galaxies(count)
+
+
+# ---- batches
+
+
+def numbered_store(count):
+    """A store whose images and labels tell which row they are."""
+    rows = np.arange(count)
+    images = np.zeros((count, 64, 64, 3), np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 0, 1] = rows // 256, rows % 256
+    labels = np.tile(rows[:, None], (1, 37)).astype(np.float32)
+    return Store(None, images, labels, rows, {})
+
+
+NUMBERED = numbered_store(400)
+
+
+def rows_of(batches):
+    """The rows that are seen, in order; each image has to come with its own labels."""
+    seen = []
+    for i in range(len(batches)):
+        images, labels = batches[i]
+        assert images.dtype == np.uint8
+        assert images.shape == (len(labels), 64, 64, 3)
+        numbers = images[:, 0, 0, 0].astype(int) * 256 + images[:, 0, 0, 1]
+        np.testing.assert_array_equal(labels, np.tile(numbers[:, None], (1, 37)))
+        seen += numbers.tolist()
+    return seen
+
+
+@given(
+    count=st.integers(1, 300),
+    batch_size=st.integers(1, 350),
+    order_seed=st.none() | st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 500)),
+    seed=st.integers(0, 100),
+)
+@settings(max_examples=60, deadline=None)
+def test_batches_show_every_row_exactly_once(count, batch_size, order_seed, seed):
+    rows = np.random.default_rng(seed).permutation(400)[:count]
+    batches = Batches(NUMBERED, rows, batch_size, order_seed)
+    sizes = [len(batches[i][1]) for i in range(len(batches))]
+    assert all(size == batch_size for size in sizes[:-1])
+    assert 1 <= sizes[-1] <= batch_size
+    assert sorted(rows_of(batches)) == sorted(rows.tolist())
+    if order_seed is None:
+        assert rows_of(batches) == rows.tolist()
+
+
+def test_the_order_follows_from_the_order_seed_alone():
+    rows = np.arange(0, 400, 2)
+    first = rows_of(Batches(NUMBERED, rows, 32, (7, 3)))
+    np.random.seed(1)  # noqa: NPY002
+    assert rows_of(Batches(NUMBERED, rows, 50, (7, 3))) == first
+    assert first != sorted(first)
+    for other in ((7, 4), (8, 3), (3, 7)):
+        assert rows_of(Batches(NUMBERED, rows, 32, other)) != first
+    assert rows.tolist() == list(range(0, 400, 2)), "the split itself is left alone"
+
+
+def test_batches_come_from_the_files(folder):
+    store = open_store(folder)
+    images, labels = Batches(store, np.array([5, 2]), 8)[0]
+    np.testing.assert_array_equal(images, np.load(folder / "images.npy")[[5, 2]])
+    np.testing.assert_array_equal(labels, np.load(folder / "labels.npy")[[5, 2]])
+    np.testing.assert_array_equal(labels[0], make_labels(7).astype(np.float32)[IDS.index(sorted(IDS)[5])])
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_empty_batches_are_refused(batch_size):
+    with pytest.raises(ValueError, match=f"the batch size is {batch_size}; it has to be at least 1"):
+        Batches(NUMBERED, np.arange(5), batch_size)
