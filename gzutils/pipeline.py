@@ -21,6 +21,7 @@ from gzutils.progress import PROGRESS_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
+README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,6 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.store_outputs:
         for notebook in chosen:
             _store_outputs(notebook, run / "notebooks" / notebook.name)
+        picture = run / README_PICTURE
+        if picture.is_file():
+            shutil.copy(picture, NOTEBOOKS)
         print(f"Their outputs now stand in {NOTEBOOKS}.")
     return 0
 
