@@ -30,10 +30,13 @@ def test_parallel_cnn_is_built_as_the_report_says():
     assert float(model.get_layer("dense_2").kernel_regularizer.l2) == pytest.approx(0.01)
 
 
-def test_width_scales_every_hidden_layer():
-    quarter = parallel_cnn(width=0.25)
-    assert quarter.get_layer("broad_conv_1").filters == 16
-    assert quarter.get_layer("dense_1").units == 64
+def test_width_scales_every_convolution_and_leaves_the_dense_layers():
+    quarter, full = parallel_cnn(width=0.25), parallel_cnn()
+    for layer in full.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            assert quarter.get_layer(layer.name).filters == layer.filters / 4
+        if isinstance(layer, keras.layers.Dense):
+            assert quarter.get_layer(layer.name).units == layer.units
     assert quarter.output_shape == (None, 37)
 
 

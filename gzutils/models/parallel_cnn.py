@@ -8,16 +8,17 @@ def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99) -> keras
     """Builds the network: uint8 images (N, 64, 64, 3) -> 37 probabilities (N, 37) float32.
 
     Args:
-        width: scales the number of filters and units of every hidden layer; 1.0, the report's, has 1,160,165
-            parameters (1,159,653 trainable). A quarter trains about sixteen times faster.
+        width: scales the number of filters of every convolution; 1.0, the report's, has 1,160,165 parameters
+            (1,159,653 trainable). A quarter needs about a sixteenth of the arithmetic. The dense layers keep their
+            size: they cost little, and narrower ones learn more slowly.
         batch_norm_momentum: of the two batch normalisations; 0.99 is Keras's default and the report's. Training
             of a few hundred steps needs less, or their running averages lag behind the weights.
     """
     if not width > 0:
         raise ValueError(f"the width is {width}; it has to be above 0")
 
-    def scaled(units: int) -> int:
-        return max(1, round(units * width))
+    def scaled(filters: int) -> int:
+        return max(1, round(filters * width))
 
     images = keras.Input((64, 64, 3), dtype="uint8", name="images")
     scaled_images = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
@@ -39,9 +40,8 @@ def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99) -> keras
         x = layers.Dropout(0.1, name=f"joint_dropout_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     for number, units in enumerate((256, 128, 64), start=1):
-        x = layers.Dense(
-            scaled(units), activation="relu", kernel_regularizer=keras.regularizers.L2(0.01), name=f"dense_{number}"
-        )(x)
+        regulariser = keras.regularizers.L2(0.01)
+        x = layers.Dense(units, activation="relu", kernel_regularizer=regulariser, name=f"dense_{number}")(x)
     x = layers.Dropout(0.2, name="dense_dropout")(x)
     probabilities = layers.Dense(37, activation="sigmoid", dtype="float32", name="probabilities")(x)
     return keras.Model(images, probabilities, name="parallel_cnn")

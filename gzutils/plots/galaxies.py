@@ -98,10 +98,10 @@ def predicted_and_voted(images: np.ndarray, predicted: np.ndarray, voted: np.nda
         images: (N, 64, 64, 3) uint8. predicted, voted: (N, 37). answers: how many are shown, those with most votes.
     """
     rows = -(-len(images) // 2)
-    height = 1.85 * rows + 0.35
+    height = 1.85 * rows + 0.5
     # Two galaxies a row, each a picture, room for the answers' names, and the bars.
     figure, axes = plt.subplots(rows, 6, figsize=(style.WIDTH, height), width_ratios=[1.5, 1.5, 1.3] * 2, squeeze=False)
-    figure.subplots_adjust(0, 0.25 / height, 0.985, 1 - 0.35 / height, wspace=0.04, hspace=0.16)
+    figure.subplots_adjust(0, 0.42 / height, 0.985, 1 - 0.35 / height, wspace=0.04, hspace=0.16)
     groups = axes.reshape(-1, 3)
     for one in groups[:, 1]:
         one.axis("off")
@@ -109,6 +109,8 @@ def predicted_and_voted(images: np.ndarray, predicted: np.ndarray, voted: np.nda
     for (picture, _, bars), image, model, votes in zip(groups, images, predicted, voted, strict=False):
         picture.imshow(image)
         _share_bars(bars, model, votes, answers)
+    for bars in groups[: len(images), 2][-2:]:
+        bars.set_xlabel("share of all volunteers", fontsize=7.5)
     for picture, _, bars in groups[len(images) :]:
         picture.axis("off")
         bars.axis("off")

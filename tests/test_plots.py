@@ -1,0 +1,105 @@
+"""The figures: that the drawn tree is the tree, and that what is drawn is what was given."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from gzutils.decision_tree import ANSWERS, COLUMNS, QUESTIONS
+from gzutils.plots import galaxies, history, tree
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def labels(**shares):
+    """A galaxy's 37 numbers from a few columns: `labels(Class1_1=0.8)`."""
+    values = np.zeros(37)
+    for column, share in shares.items():
+        values[COLUMNS.index(column.replace("_", "."))] = share
+    return values
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_each_arrow_of_the_drawn_tree_leads_where_the_answer_leads():
+    centres = {number: np.array([c * tree.COLUMN, -r * tree.ROW]) for number, (c, r) in tree.PLACES.items()}
+    for (number, answer), route in tree._routes().items():
+        question = QUESTIONS[number - 1]
+        targets = set(question.leads_to) if answer is None else {question.leads_to[answer]}
+        assert len(targets) == 1
+        target = targets.pop()
+        if target == 0:
+            continue
+        if number == 7:  # joins the arrow from question 9, which leads to the same question
+            assert QUESTIONS[8].leads_to == (target,) * 3
+            continue
+        distances = {other: np.abs(np.add(centre, (0, 0.2)) - route[-1]).max() for other, centre in centres.items()}
+        assert min(distances, key=distances.get) == target
+
+
+def test_each_answer_has_an_arrow_or_ends():
+    drawn = set(tree._routes())
+    for question in QUESTIONS:
+        for index, target in enumerate(question.leads_to):
+            if target:
+                assert (question.number, index) in drawn or (question.number, None) in drawn
+
+
+def test_the_drawn_tree_says_all_questions_and_answers():
+    said = texts(tree.draw_decision_tree())
+    joined = [text.replace("\n", " ") for text in said]
+    for question in QUESTIONS:
+        assert f"{question.number}. {question.text}" in joined
+    assert sum(answer in said for question in QUESTIONS for answer in question.answers) == len(ANSWERS)
+
+
+def test_shares_stand_on_their_answers():
+    said = texts(tree.draw_decision_tree(labels(Class1_1=0.8, Class1_2=0.15, Class1_3=0.05)))
+    for text in ("smooth\n80 %", "features or disk\n15 %", "star or artifact\n5 %"):
+        assert text in said
+
+
+def test_the_favourite_path_follows_the_majority_down_the_tree():
+    smooth = labels(Class1_1=0.8, Class1_2=0.2, Class7_2=0.5, Class7_1=0.3, Class6_2=1.0)
+    assert galaxies.favourite_path(smooth) == ["smooth", "in between", "nothing odd"]
+    edge_on = labels(Class1_2=0.9, Class2_1=0.9, Class9_1=0.9, Class6_1=0.6, Class8_7=0.6)
+    path = ["features or disk", "edge-on", "rounded", "odd", "dust lane"]
+    assert galaxies.favourite_path(edge_on) == path
+    assert galaxies.favourite_path(labels(Class1_3=1.0)) == ["star or artifact"]
+
+
+def test_the_bars_are_the_votes_and_the_diamonds_the_predictions():
+    voted = labels(Class1_1=0.8, Class1_2=0.2, Class7_2=0.8, Class6_2=1.0)
+    predicted = np.full(37, 0.01)
+    predicted[0] = 0.7
+    figure = galaxies.predicted_and_voted(np.zeros((1, 64, 64, 3), np.uint8), predicted[None], voted[None], answers=4)
+    bars = figure.axes[2]
+    assert [tick.get_text() for tick in bars.get_yticklabels()] == [
+        "Smooth or disk: smooth",
+        "Smooth or disk: features or disk",
+        "Odd: no",
+        "Roundness: in between",
+    ]
+    assert [patch.get_width() for patch in bars.patches] == [0.8, 0.2, 1.0, 0.8]
+    np.testing.assert_allclose(bars.lines[0].get_xdata(), [0.7, 0.01, 0.01, 0.01])
+
+
+@pytest.mark.parametrize("epochs", [3, 200])
+def test_the_history_marks_the_best_epoch_the_guess_and_the_reports_best(epochs):
+    values = np.linspace(0.3, 0.12, epochs)
+    table = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "rmse": values, "val_rmse": values})
+    table["loss"] = table["val_loss"] = values**2
+    report = {"best_epoch": 132, "validation_rmse": 0.0976}
+    figure = history.training_history(table, epochs, 0.17, report)
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert f"best epoch: {epochs}" in legend
+    assert "predicting the mean: 0.1700" in legend
+    assert "best validation: 0.1200" in legend
+    assert ("report's best: 0.0976" if epochs == 200 else "report's best: 0.0976 (epoch 132)") in legend
+    assert figure.axes[0].get_xlabel() == "epoch"
