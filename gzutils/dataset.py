@@ -108,7 +108,9 @@ class Batches(keras.utils.PyDataset):
     """
 
     def __init__(self, store: Store, rows: np.ndarray, batch_size: int, order_seed: tuple[int, ...] | None = None):
-        super().__init__()
+        # Two threads read ahead. With one, Keras leaves this to tf.data, whose tuning thread can hold up the end of an
+        # epoch until the next power of two times 10 ms: on two cores epochs of 4.9 s then took 10.25 s.
+        super().__init__(workers=2)
         if batch_size < 1:
             raise ValueError(f"the batch size is {batch_size}; it has to be at least 1")
         self.store, self.batch_size = store, batch_size

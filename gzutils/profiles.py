@@ -49,7 +49,9 @@ PROFILES = {
         summary="minutes on two cores: smaller models and fewer galaxies",
         galaxies=2_500,
         constraints="tree",
-        parallel_cnn=Training(epochs=28, patience=28, batch_size=32, model={"width": 0.125, "batch_norm_momentum": 0.9}),
+        parallel_cnn=Training(
+            epochs=28, patience=28, batch_size=32, model={"width": 0.125, "batch_norm_momentum": 0.9}
+        ),
     ),
     "report": REPORT,
     "full": replace(
