@@ -50,7 +50,7 @@ install() {
     echo "Installing TensorFlow, JupyterLab and the rest (2.6 GB on disk, minutes; log: $log)"
     "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
         --constraint "$root/constraints.txt" --editable "$root[$extras]" 2>&1 | tee "$log" | show_packages ||
-        fail "the installation failed ($(grep -v '^WARNING' "$log" | tail -n 1)); is there a network? the log is $log"
+        fail "the installation failed ($(grep -m 1 ^ERROR "$log" || tail -n 1 "$log")); is there a network? the log is $log"
     echo "$wanted" >"$venv/installed"
 }
 

@@ -99,7 +99,7 @@ def test_the_history_marks_the_best_epoch_the_guess_and_the_reports_best(epochs)
     figure = history.training_history(table, epochs, 0.17, report)
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert f"best epoch: {epochs}" in legend
-    assert "predicting the mean: 0.1700" in legend
+    assert "guessing the mean: 0.1700" in legend
     assert "best validation: 0.1200" in legend
     assert ("report's best: 0.0976" if epochs == 200 else "report's best: 0.0976 (epoch 132)") in legend
     assert figure.axes[0].get_xlabel() == "epoch"

@@ -23,7 +23,7 @@ def training_history(history: pd.DataFrame, best_epoch: int, mean_guess: float, 
         axes.plot(history["epoch"], history[f"val_{quantity}"], color=style.VALIDATION, label="validation")
         axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
         axes.set(xlabel="epoch", ylabel=label, xlim=(0, None))
-    left.axhline(mean_guess, color=style.SKY, linestyle="--", label=f"predicting the mean: {mean_guess:.4f}")
+    left.axhline(mean_guess, color=style.SKY, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
     best = history.loc[history["epoch"] == best_epoch, "val_rmse"].iloc[0]
     left.plot(best_epoch, best, "o", color=style.VALIDATION, label=f"best validation: {best:.4f}")
     if report:
