@@ -1,19 +1,18 @@
 """The one place that knows which engine runs Keras: how it is loaded, its version, its device."""
 
-import contextlib
 import importlib
 import os
 import platform
-import sys
-from collections.abc import Iterator
 
 import numpy as np
+
+from gzutils.files import stderr_to
 
 
 def load() -> None:
     """Imports Keras and its backend without the start-up messages that TensorFlow writes whatever its log level."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_stderr():
+    with stderr_to(os.devnull):
         import keras
 
         keras.distribution.list_devices()
@@ -37,18 +36,3 @@ def device() -> str:
     import keras
 
     return ", ".join(keras.distribution.list_devices())
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    # The messages come from C++, below sys.stderr, so the file descriptor itself has to look away.
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

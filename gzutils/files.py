@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,23 @@ def sources_fingerprint(*paths: Path | str) -> str:
     for path in map(Path, paths):
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
     return fingerprint([(file.name, sha256(file)) for file in files])
+
+
+@contextlib.contextmanager
+def stderr_to(path: Path | str) -> Iterator[None]:
+    """Sends what this process, its libraries in C++ and the processes it starts write to stderr into a file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        # Below sys.stderr, where all of them meet: the file descriptor itself.
+        os.dup2(file, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(file)
 
 
 def _plain(value: Any) -> Any:

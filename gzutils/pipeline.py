@@ -149,15 +149,11 @@ def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
         watch = threading.Thread(target=_show_progress, args=(notebook.stem, finished), daemon=True)
         watch.start()
         try:
-            papermill.execute_notebook(
-                notebook,
-                executed,
-                parameters,
-                kernel_name="python3",
-                cwd=NOTEBOOKS,
-                progress_bar=False,
-                extra_arguments=["--IPKernelApp.log_level=40"],  # errors only, or every kernel start prints a warning
-            )
+            # What the kernel's process says of itself is for whoever looks for a fault, not for the terminal.
+            with files.stderr_to(executed.with_suffix(".log")):
+                papermill.execute_notebook(
+                    notebook, executed, parameters, kernel_name="python3", cwd=NOTEBOOKS, progress_bar=False
+                )
         except papermill.PapermillExecutionError as error:
             return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
         finally:

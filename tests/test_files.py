@@ -1,6 +1,9 @@
 """Files are written whole or not at all, and named by what is in them."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gzutils.files import fingerprint, read_json, sha256, sources_fingerprint, whole_file, write_json, write_text
+from gzutils.files import (
+    fingerprint,
+    read_json,
+    sha256,
+    sources_fingerprint,
+    stderr_to,
+    whole_file,
+    write_json,
+    write_text,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -161,3 +173,13 @@ def test_the_fingerprint_of_single_files(tmp_path):
     both = sources_fingerprint(tmp_path / "a.py", tmp_path / "b.py")
     assert both == sources_fingerprint(tmp_path)
     assert both != sources_fingerprint(tmp_path / "a.py")
+
+
+def test_stderr_goes_to_a_file_also_from_child_processes_and_comes_back(tmp_path, capfd):
+    with stderr_to(tmp_path / "log"):
+        subprocess.run(["sh", "-c", "echo from a child >&2"], check=True)
+        print("from Python", file=sys.__stderr__, flush=True)
+        os.write(2, b"from below\n")
+    os.write(2, b"afterwards\n")
+    assert (tmp_path / "log").read_text().splitlines() == ["from a child", "from Python", "from below"]
+    assert capfd.readouterr().err == "afterwards\n"

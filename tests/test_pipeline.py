@@ -127,3 +127,10 @@ def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters
     assert [cell.source for cell in after.cells] == [cell.source for cell in before.cells]
     assert [cell.execution_count for cell in after.cells[1:]] == [1, 2]
     assert [output.text for output in after.cells[2].outputs] == ["a galaxy\n"]
+
+
+def test_what_the_kernel_says_on_stderr_goes_to_a_log(project, capfd):
+    write_notebook(project / "notebooks/01_first.ipynb", "import os, subprocess", "os.write(2, b'low-level noise')")
+    assert pipeline.main(["--profile", "smoke", "--only", "01"]) == 0
+    assert capfd.readouterr().err == ""
+    assert (project / "runs/smoke-simulated/notebooks/01_first.log").is_file()
