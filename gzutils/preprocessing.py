@@ -140,23 +140,24 @@ def build_store(
     galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
     partial = store.with_name(store.name + ".partial")
     _check_disk_space(store, len(galaxy_ids))
-    images, status, reasons = _open_partial(partial, galaxy_ids)
+    status, reasons = _open_partial(partial, galaxy_ids)
     for rows in _chunks_to_do(status):
+        # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
+        images = np.load(partial / "images.npy", mmap_mode="r+")
         _read_chunk(source.training_images, galaxy_ids, rows, images, status, reasons)
         # First the pixels, then what tells that they are there: a kill in between costs one chunk, never a row.
         images.flush()
+        del images
         files.write_json(partial / "rejected.json", reasons)
         np.save(partial / "status.tmp.npy", status)
         os.replace(partial / "status.tmp.npy", partial / "status.npy")
         if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
-            del images
             shutil.rmtree(partial)  # so that the next call looks at mended files anew
             galaxy, reason = next(iter(reasons.items()))
             raise challenge.ChallengeError(
                 f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images cannot "
                 f"be used, the first is {galaxy}.jpg ({reason}); they are damaged or of another kind, get them anew"
             )
-    del images
     return _finish(
         partial,
         store,
@@ -197,23 +198,23 @@ def _check_disk_space(store: Path, galaxies: int) -> None:
                       f"{needed / 1e6:.0f} MB; make room or choose another folder")  # fmt: skip
 
 
-def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.memmap, np.ndarray, dict[str, str]]:
-    """Images (N, 64, 64, 3), their status (N,) and why some are rejected, as an interrupted call left them, or new."""
+def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
+    """The images' status (N,) and why some are rejected, as an interrupted call left them, or new."""
     try:
         if np.array_equal(np.load(partial / "galaxy_ids.npy"), galaxy_ids):
-            images = np.load(partial / "images.npy", mmap_mode="r+")
-            return images, np.load(partial / "status.npy"), files.read_json(partial / "rejected.json")
+            np.load(partial / "images.npy", mmap_mode="r")  # whole, or it starts anew
+            return np.load(partial / "status.npy"), files.read_json(partial / "rejected.json")
     except (OSError, ValueError, EOFError):
         pass  # nothing there, or killed before the first chunk or after the last: it starts anew
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     shape = (len(galaxy_ids), SIZE, SIZE, 3)
-    images = np.lib.format.open_memmap(partial / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    np.lib.format.open_memmap(partial / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
     status = np.full(len(galaxy_ids), TODO, np.uint8)
     files.write_json(partial / "rejected.json", {})
     np.save(partial / "status.npy", status)
     np.save(partial / "galaxy_ids.npy", galaxy_ids)
-    return images, status, {}
+    return status, {}
 
 
 def _chunks_to_do(status: np.ndarray) -> Iterator[np.ndarray]:
@@ -242,13 +243,14 @@ def _read_chunk(source, galaxy_ids, rows, images, status, reasons) -> None:
 def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: dict) -> Path:
     kept = np.flatnonzero(status == DONE)
     if len(kept) < len(status):
-        images = np.load(partial / "images.npy", mmap_mode="r")
         shape = (len(kept), SIZE, SIZE, 3)
-        compact = np.lib.format.open_memmap(partial / "compact.npy", mode="w+", dtype=np.uint8, shape=shape)
+        np.lib.format.open_memmap(partial / "compact.npy", mode="w+", dtype=np.uint8, shape=shape)
         for start in range(0, len(kept), CHUNK):
+            images = np.load(partial / "images.npy", mmap_mode="r")
+            compact = np.load(partial / "compact.npy", mmap_mode="r+")
             compact[start : start + CHUNK] = images[kept[start : start + CHUNK]]
-        compact.flush()
-        del images, compact
+            compact.flush()
+            del images, compact
         (partial / "galaxy_ids.npy").unlink()  # the rows no longer match: a kill from here on starts anew
         os.replace(partial / "compact.npy", partial / "images.npy")
     np.save(partial / "galaxy_ids.npy", galaxy_ids[kept])
