@@ -184,9 +184,13 @@ def test_a_killed_survey_goes_on(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "training_solutions_rev1.csv").exists()
-    (images / f".100069.{process.pid}.jpg").write_bytes(b"half an image")
+    leftover = images / f".100069.{process.pid}.jpg"
+    leftover.write_bytes(b"half an image")
     make_survey(folder, 70, seed=4, processes=1)
-    assert contents(folder) == contents(make_survey(tmp_path / "at once", 70, seed=4))
+    assert not leftover.exists()
+    # A worker of the killed process may take its last breath only now, and leave a half-written file to a later call.
+    whole = {name: data for name, data in contents(folder).items() if not Path(name).name.startswith(".")}
+    assert whole == contents(make_survey(tmp_path / "at once", 70, seed=4))
 
 
 def test_refusals(tmp_path):
