@@ -7,6 +7,7 @@ import pandas as pd
 from gzutils import backend
 from gzutils.dataset import Batches, Split, Store
 from gzutils.decision_tree import QUESTIONS, constraint_residuals
+from gzutils.losses import ConstrainedMeanSquaredError
 from gzutils.runs import Run
 from gzutils.training import Trained
 
@@ -59,7 +60,15 @@ def predict(model: keras.Model, store: Store, rows: np.ndarray, batch_size: int 
     return model.predict(Batches(store, rows, batch_size), verbose=0)
 
 
-def measure(model: keras.Model, trained: Trained, run: Run, store: Store, split: Split, initial_weights: str) -> dict:
+def measure(
+    model: keras.Model,
+    trained: Trained,
+    loss: ConstrainedMeanSquaredError,
+    run: Run,
+    store: Store,
+    split: Split,
+    initial_weights: str,
+) -> dict:
     """All that the results table needs of a trained model, as written to `metrics.json`.
 
     `rmse` is measured with the best weights on unchanged images; `rmse_during_training` is what the history says of
@@ -76,8 +85,8 @@ def measure(model: keras.Model, trained: Trained, run: Run, store: Store, split:
         "galaxies": {"all": len(store)} | {name: len(rows) for name, rows in parts.items()},
         "seed": run.seed,
         "initial_weights": initial_weights,
-        "constraints": run.profile.constraints,
-        "constraint_weight": run.profile.constraint_weight,
+        "constraints": loss.constraints,
+        "constraint_weight": loss.weight,
         "parameters": int(model.count_params()),
         "trainable_parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
         "epochs": len(trained.history),

@@ -51,8 +51,10 @@ def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
     run = runs.start("02_parallel_cnn", "smoke")
     split = run.split(store)
     model = parallel_cnn(width=1 / 16)
-    trained = training.train(model, store, split, Training(2, 2, 16), ConstrainedMeanSquaredError(), run.folder)
-    metrics = evaluation.measure(model, trained, run, store, split, initial_weights="random")
+    loss = ConstrainedMeanSquaredError(0.25, "report")
+    trained = training.train(model, store, split, Training(2, 2, 16), loss, run.folder)
+    metrics = evaluation.measure(model, trained, loss, run, store, split, initial_weights="random")
+    assert (metrics["constraint_weight"], metrics["constraints"]) == (0.25, "report")
     assert metrics["galaxies"] == {"all": 60, "train": 38, "validation": 10, "test": 12}
     predicted = model.predict(store.images[split.test], verbose=0)
     assert metrics["rmse"]["test"] == pytest.approx(evaluation.rmse(predicted, store.labels[split.test]), rel=1e-5)
