@@ -231,7 +231,7 @@ class _ShowProgress(keras.callbacks.Callback):
         self._reached, self._left = "", ""
         if history:
             best = min(history, key=lambda row: row["val_loss"])
-            self._reached = f", best validation RMSE {best['val_rmse']:.4f} (epoch {best['epoch']})"
+            self._reached = f", best so far epoch {best['epoch']}: validation RMSE {best['val_rmse']:.4f}"
             seconds = float(np.median([row["seconds"] for row in history])) * (epochs - len(history))
             self._left = f", at most {seconds / 60:.0f} min left" if seconds > 90 else f", at most {seconds:.0f} s left"
 
