@@ -44,7 +44,7 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
 
     Args:
         folder: made by `preprocessing.build_store`.
-        verify_images: also reads all images and compares their checksum (about two seconds for 61,578 galaxies).
+        verify_images: also reads all images and compares their checksum.
 
     Raises:
         ValueError: a file is missing, damaged or of another version; it says which.

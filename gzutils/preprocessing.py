@@ -149,8 +149,8 @@ def build_store(
         images.flush()
         del images
         files.write_json(partial / "rejected.json", reasons)
-        np.save(partial / "status.tmp.npy", status)
-        os.replace(partial / "status.tmp.npy", partial / "status.npy")
+        with files.whole_file(partial / "status.npy") as beside:
+            np.save(beside, status)
         if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
             shutil.rmtree(partial)  # so that the next call looks at mended files anew
             galaxy, reason = next(iter(reasons.items()))

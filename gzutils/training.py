@@ -7,7 +7,6 @@ off ends with the same weights and history as one that was not (on a CPU; on a G
 are deterministic).
 """
 
-import io
 import json
 import time
 import zipfile
@@ -213,8 +212,8 @@ class _Checkpoint:
             ("optimizer", optimizer),
         ):
             arrays |= {f"{name}_{i}": value for i, value in enumerate(values)}
-        with files.whole_file(self.path) as beside, io.BufferedWriter(io.FileIO(beside, "w")) as file:
-            np.savez(file, **arrays)
+        with files.whole_file(self.path) as beside:
+            np.savez(beside, **arrays)
 
 
 def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:

@@ -300,6 +300,16 @@ def chunks_of_three(monkeypatch):
     monkeypatch.setattr(preprocessing, "CHUNK", 3)
 
 
+def assert_the_next_call_goes_on(source, tmp_path, reads, undisturbed):
+    """After a call that broke off at the eighth image, in the third chunk of three."""
+    assert not (tmp_path / "store").exists()
+    reads.clear()
+    store = build_store(source, tmp_path / "store")
+    assert sorted(reads) == sorted(IDS)[6:], "the first two chunks are not read again"
+    assert contents(store) == undisturbed
+    assert not (tmp_path / "store.partial").exists()
+
+
 @pytest.mark.parametrize("spoilt", [[], [100008, 100122]])
 def test_an_interrupted_call_goes_on_and_the_store_is_the_same(source, tmp_path, reads, chunks_of_three, spoilt):
     spoil(source, spoilt)
@@ -315,12 +325,7 @@ def test_an_interrupted_call_goes_on_and_the_store_is_the_same(source, tmp_path,
         patch.setattr(Images, "read", fail_at_the_eighth)
         with pytest.raises(Interrupted):
             build_store(source, tmp_path / "store")
-    assert not (tmp_path / "store").exists()
-    reads.clear()
-    store = build_store(source, tmp_path / "store")
-    assert sorted(reads) == sorted(IDS)[6:], "the first two chunks are not read again"
-    assert contents(store) == undisturbed
-    assert not (tmp_path / "store.partial").exists()
+    assert_the_next_call_goes_on(source, tmp_path, reads, undisturbed)
 
 
 def test_a_killed_process_leaves_what_the_next_one_goes_on_from(source, tmp_path, reads, chunks_of_three):
@@ -341,12 +346,7 @@ def test_a_killed_process_leaves_what_the_next_one_goes_on_from(source, tmp_path
     """
     child = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
     assert child.returncode == -signal.SIGKILL, child.stderr
-    assert not (tmp_path / "store").exists()
-    reads.clear()
-    store = build_store(source, tmp_path / "store")
-    assert sorted(reads) == sorted(IDS)[6:], "the first two chunks are not read again"
-    assert contents(store) == undisturbed
-    assert not (tmp_path / "store.partial").exists()
+    assert_the_next_call_goes_on(source, tmp_path, reads, undisturbed)
 
 
 @pytest.mark.parametrize("spoilt", [[], [100008, 100122]])

@@ -16,7 +16,6 @@ def draw_parallel_cnn(model: keras.Model) -> Figure:
     """The two paths side by side, then the joint layers, each box with what it does and the shape that leaves it."""
     boxes = _boxes(model)
     lanes = {"broad": -2.05, "fine": 2.05}
-    titles = {"broad": "broad path", "fine": "fine path"}
     figure, axes = plt.subplots(figsize=(style.WIDTH, 8.2))
     figure.subplots_adjust(0, 0, 1, 1)
     previous: dict[str, tuple[float, float]] = {}
@@ -27,7 +26,7 @@ def draw_parallel_cnn(model: keras.Model) -> Figure:
             y = above[1] - ROW - (0.15 if lane not in previous else 0)
             if lane not in previous:
                 side = -1 if x < 0 else 1
-                axes.text(x + side * 2.0, y, titles[lane], ha="right" if x < 0 else "left", va="center", fontsize=9.5)
+                axes.text(x + side * 2.0, y, f"{lane} path", ha="right" if x < 0 else "left", va="center", fontsize=9.5)
             _connect(axes, above, (x, y))
             previous[lane] = (x, y)
             row = min(row, y)

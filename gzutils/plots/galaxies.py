@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from gzutils import decision_tree
 from gzutils.decision_tree import ANSWERS, QUESTIONS
 from gzutils.plots import style
 
@@ -14,7 +15,7 @@ def favourite_path(shares: np.ndarray) -> list[str]:
     """The answers a galaxy's volunteers favoured, walking the tree along each question's largest share (37,)."""
     path, number = [], 1
     while number:
-        question = QUESTIONS[number - 1]
+        question = decision_tree.question(number)
         votes = shares[question.slice]
         if votes.sum() <= 0:
             break
@@ -27,7 +28,7 @@ def favourite_path(shares: np.ndarray) -> list[str]:
 def _two_way(number: int, index: int) -> str:
     """A yes-or-no answer in words that stand alone."""
     words = {2: ("edge-on", "not edge-on"), 6: ("odd", "nothing odd")}
-    return words[number][index] if number in words else QUESTIONS[number - 1].answers[index]
+    return words[number][index] if number in words else decision_tree.question(number).answers[index]
 
 
 def galaxy_grid(images: np.ndarray, titles: list[str], columns: int = 4) -> Figure:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Route
 
+from gzutils import decision_tree
 from gzutils.decision_tree import QUESTIONS, Question
 from gzutils.plots import style
 
@@ -64,7 +65,7 @@ def _top(number: int) -> tuple[float, float]:
 
 def _bottom(number: int) -> tuple[float, float]:
     column, row = PLACES[number]
-    _, rows = _grid(QUESTIONS[number - 1])
+    _, rows = _grid(decision_tree.question(number))
     return column * COLUMN, -row * ROW - rows * (ANSWER_HEIGHT + GAP)
 
 
@@ -85,7 +86,7 @@ def _answer(question: Question, index: int) -> tuple[float, float, float]:
 
 
 def _below(number: int, index: int, distance: float = 0.0) -> tuple[float, float]:
-    left, lower, width = _answer(QUESTIONS[number - 1], index)
+    left, lower, width = _answer(decision_tree.question(number), index)
     return left + width / 2, lower - distance
 
 
@@ -150,7 +151,7 @@ def _draw_arrow(axes: Axes, points: list, shares: np.ndarray | None, start: tupl
     width = 1.0
     if shares is not None:
         number, answer = start
-        votes = shares[QUESTIONS[number - 1].slice]
+        votes = shares[decision_tree.question(number).slice]
         width = 0.4 + 5 * float(votes.sum() if answer is None else votes[answer])
     joins = start == (7, None)  # runs into the arrow of question 9
     axes.add_patch(
