@@ -32,7 +32,10 @@ class Store:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of the store, each (n,) int64: the galaxies to train on, to watch while training, and to be tested on."""
+    """Rows of the store, each (n,) int64: the galaxies to train on, to watch while training, and to be tested on.
+
+    `train` may be (copies, n): several views of the same galaxies, of which an epoch takes one after the other.
+    """
 
     train: np.ndarray
     validation: np.ndarray

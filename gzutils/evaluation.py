@@ -22,6 +22,30 @@ REPORT_RESULTS = {
         "test_rmse": 0.0985,
         "seconds_per_epoch": 47,
     },
+    "vision_transformer": {
+        "epochs": 300,
+        "best_epoch": 268,
+        "train_rmse": 0.1045,
+        "validation_rmse": 0.0983,
+        "test_rmse": 0.0995,
+        "seconds_per_epoch": 48,
+    },
+    "vgg16": {
+        "epochs": 50,
+        "best_epoch": 34,
+        "train_rmse": 0.1171,
+        "validation_rmse": 0.1134,
+        "test_rmse": 0.1152,
+        "seconds_per_epoch": 194,
+    },
+    "resnet50": {
+        "epochs": 50,
+        "best_epoch": 46,
+        "train_rmse": 0.1473,
+        "validation_rmse": 0.1403,
+        "test_rmse": 0.1433,
+        "seconds_per_epoch": 178,
+    },
 }
 
 

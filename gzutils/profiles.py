@@ -9,12 +9,15 @@ class Training:
 
     epochs: at most so many passes over the training galaxies. patience: stop after so many without a better validation
     loss. batch_size: galaxies a step. model: arguments of the model's builder that differ from the report's.
+    feature_copies: for a frozen base. None: the whole network runs every epoch, as in the report. Else the base runs
+    once, over so many augmented copies of the training galaxies (0: over the galaxies as they are).
     """
 
     epochs: int
     patience: int
     batch_size: int = 128
     model: dict = field(default_factory=dict)
+    feature_copies: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class Profile:
     galaxies: int | None
     constraints: str
     parallel_cnn: Training
+    vision_transformer: Training
+    vgg16: Training
+    resnet50: Training
     constraint_weight: float = 0.001
 
 
@@ -35,6 +41,9 @@ REPORT = Profile(
     galaxies=61_578,
     constraints="report",
     parallel_cnn=Training(epochs=300, patience=50),
+    vision_transformer=Training(epochs=300, patience=50, model={"class_token": "zero"}),
+    vgg16=Training(epochs=50, patience=20, model={"input_scaling": "report"}),
+    resnet50=Training(epochs=50, patience=20, model={"input_scaling": "report"}),
 )
 PROFILES = {
     "smoke": Profile(
@@ -43,6 +52,13 @@ PROFILES = {
         galaxies=96,
         constraints="tree",
         parallel_cnn=Training(epochs=2, patience=2, batch_size=16, model={"width": 0.125, "batch_norm_momentum": 0.9}),
+        vision_transformer=Training(epochs=2, patience=2, batch_size=16, model={"depth": 1}),
+        vgg16=Training(
+            epochs=2, patience=2, batch_size=16, model={"input_scaling": "imagenet", "side": 32}, feature_copies=1
+        ),
+        resnet50=Training(
+            epochs=2, patience=2, batch_size=16, model={"input_scaling": "imagenet", "side": 32}, feature_copies=1
+        ),
     ),
     "quick": Profile(
         name="quick",
@@ -52,6 +68,13 @@ PROFILES = {
         parallel_cnn=Training(
             epochs=28, patience=28, batch_size=32, model={"width": 0.125, "batch_norm_momentum": 0.9}
         ),
+        vision_transformer=Training(epochs=20, patience=20, batch_size=32, model={"depth": 4}),
+        vgg16=Training(
+            epochs=30, patience=30, batch_size=32, model={"input_scaling": "imagenet", "side": 96}, feature_copies=1
+        ),
+        resnet50=Training(
+            epochs=30, patience=30, batch_size=32, model={"input_scaling": "imagenet", "side": 96}, feature_copies=1
+        ),
     ),
     "report": REPORT,
     "full": replace(
@@ -59,6 +82,9 @@ PROFILES = {
         name="full",
         summary="the report's size with its slips mended (the tree's own constraints); for a GPU",
         constraints="tree",
+        vision_transformer=Training(epochs=300, patience=50),
+        vgg16=Training(epochs=50, patience=20, model={"input_scaling": "imagenet"}),
+        resnet50=Training(epochs=50, patience=20, model={"input_scaling": "imagenet"}),
     ),
 }
 

@@ -94,7 +94,8 @@ def train(
         while not state.finished(settings):
             epoch = len(state.history)
             _reset_random_state(trainer, seed, epoch)
-            batches = Batches(store, split.train, settings.batch_size, order_seed=(seed, epoch))
+            views = np.atleast_2d(split.train)
+            batches = Batches(store, views[epoch % len(views)], settings.batch_size, order_seed=(seed, epoch))
             start = time.perf_counter()
             logs = trainer.fit(
                 batches,
