@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from gzutils import backend
+
 
 @keras.saving.register_keras_serializable("gzutils")
 class RandomAffine(keras.layers.Layer):
@@ -28,7 +30,7 @@ class RandomAffine(keras.layers.Layer):
             raise ValueError(f"rotation={rotation}, zoom={zoom}, shift={shift}: each has to be 0 or more, zoom below 1")
         self.rotation, self.zoom, self.shift, self.seed = rotation, zoom, shift, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.supports_jit = False  # TensorFlow's image transform cannot be compiled by XLA
+        self.supports_jit = backend.compiles_image_transforms()
 
     def call(self, images, training: bool = False):
         """(N, height, width, 3) of any dtype -> the same shape and dtype."""

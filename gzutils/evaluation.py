@@ -81,7 +81,8 @@ def mean_prediction(store: Store, split: Split) -> np.ndarray:
 
 def predict(model: keras.Model, store: Store, rows: np.ndarray, batch_size: int = 128) -> np.ndarray:
     """The model's probabilities for some galaxies of the store, (n, 37) float32, in the order of `rows`."""
-    return model.predict(Batches(store, rows, batch_size), verbose=0)
+    with backend.on_one_device(model) as predictor:
+        return predictor.predict(Batches(store, rows, batch_size), verbose=0)
 
 
 def measure(
@@ -122,6 +123,7 @@ def measure(
         "test_rmse_by_question": rmse_by_question(predicted["test"], test_labels).to_dict(),
         "test_constraint_violation": constraint_violation(predicted["test"]),
         "mean_guess_test_rmse": rmse(guess, test_labels),
+        "precision": model.dtype_policy.name,
         "versions": backend.versions(),
         "device": backend.device(),
     }

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from gzutils import files, preprocessing, profiles
+from gzutils import backend, files, preprocessing, profiles
 from gzutils.challenge import Challenge
 from gzutils.dataset import Split, Store, open_store, split_galaxies
 from gzutils.progress import in_notebook
@@ -73,6 +73,16 @@ class Run:
             raise ValueError(f"{self.galaxies} galaxies were asked for, but the data have {len(store)}; ask for fewer")
         self._remember({"galaxies in the store": store.fingerprint})
         return store
+
+    def set_up_training(self, precision: str = "float32", deterministic: bool = False, devices: int = 1) -> None:
+        """Sets how the models of this process compute, see `backend.configure`; call it before the first is built.
+
+        Raises:
+            ValueError: a parameter makes no sense, or the profile "report" with a precision other than the report's.
+        """
+        if self.profile.name == "report" and precision != "float32":
+            raise ValueError(f'PRECISION is {precision!r}; the profile "report" is always float32, "full" takes others')
+        backend.configure(precision, deterministic, devices)
 
     def split(self, store: Store) -> Split:
         """The run's training, validation and test galaxies."""

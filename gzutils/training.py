@@ -3,8 +3,8 @@
 Adam with Keras's defaults; after each epoch the validation loss decides whether these are the best weights so far;
 training stops after `patience` epochs without better ones, and the best are restored. All that an epoch needs
 at random follows from (seed, epoch), and all that it leaves behind is one checkpoint file; so a training that was cut
-off ends with the same weights and history as one that was not (on a CPU; on a GPU only as far as its kernels
-are deterministic).
+off ends with the same weights and history as one that was not (on a CPU; on a GPU with deterministic kernels, see
+`backend.configure`).
 """
 
 import json
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from gzutils import files
+from gzutils import backend, files
 from gzutils.dataset import Batches, Split, Store
 from gzutils.profiles import Training
 from gzutils.progress import Line
@@ -26,7 +26,15 @@ PACKAGE = Path(__file__).parent
 # What a training's result depends on besides its settings; other code must not pass for the same training.
 SOURCES = [
     PACKAGE / name
-    for name in ("decision_tree.py", "dataset.py", "augmentation.py", "losses.py", "models", "training.py")
+    for name in (
+        "decision_tree.py",
+        "backend.py",
+        "dataset.py",
+        "augmentation.py",
+        "losses.py",
+        "models",
+        "training.py",
+    )
 ]
 
 
@@ -79,7 +87,7 @@ def train(
         optimizer=keras.optimizers.Adam(), loss=loss, metrics=[keras.metrics.RootMeanSquaredError(name="rmse")]
     )
     trainer.build((None, *model.input_shape[1:]))
-    trainer.optimizer.build(trainer.trainable_variables)  # or its moments could not be restored
+    _build_what_fit_would_build(trainer)
     remembered = _settings(model, store, settings, loss, augmentation, seed)
     _refuse_other_settings(folder, remembered)
     if (folder / "history.csv").is_file() and (folder / "model.keras").is_file():
@@ -88,14 +96,16 @@ def train(
     files.write_json(folder / "training.json", remembered)
     state = _Checkpoint(folder / "checkpoint.npz", model, trainer.optimizer)
     state.restore_or_save()
-    validation = Batches(store, split.validation, settings.batch_size)
+    backend.check_agreement(f"{files.fingerprint(remembered)}, {len(state.history)} epochs done")
+    validation = Batches(store, split.validation, settings.batch_size, shared=True)
     line = Line()
     try:
         while not state.finished(settings):
             epoch = len(state.history)
             _reset_random_state(trainer, seed, epoch)
             views = np.atleast_2d(split.train)
-            batches = Batches(store, views[epoch % len(views)], settings.batch_size, order_seed=(seed, epoch))
+            rows = views[epoch % len(views)]
+            batches = Batches(store, rows, settings.batch_size, order_seed=(seed, epoch), shared=True)
             start = time.perf_counter()
             logs = trainer.fit(
                 batches,
@@ -142,6 +152,7 @@ def _settings(model, store, settings, loss, augmentation, seed) -> dict:
         "loss": loss.get_config(),
         "augmentation": augmentation.get_config() if augmentation else None,
         "seed": seed,
+        "devices": backend.replicas(),
         "galaxies": store.fingerprint,
         "code of gzutils": files.sources_fingerprint(*SOURCES),
     }
@@ -158,6 +169,18 @@ def _refuse_other_settings(folder: Path, settings: dict) -> None:
             f"{folder} holds a training with other settings (different: {'; '.join(differing)}); give this run a name "
             f"of its own (RUN, or --run NAME), or delete that folder (--fresh deletes the whole run)"
         )
+
+
+def _build_what_fit_would_build(trainer: keras.Model) -> None:
+    """Builds optimizer, loss and metrics, which Keras would do in the first `fit`.
+
+    Moments of an optimizer that is not built could not be restored. And to build loss and metrics, `fit` takes the
+    first batch out of the data; on JAX it then comes last (Keras 3.15), so a resumed training would see another order.
+    """
+    trainer.optimizer.build(trainer.trainable_variables)
+    labels = np.zeros((1, *trainer.output_shape[1:]), np.float32)
+    trainer.compute_loss(y=labels, y_pred=labels)
+    trainer.compute_metrics(x=None, y=labels, y_pred=labels)
 
 
 def _reset_random_state(trainer: keras.Model, seed: int, epoch: int) -> None:

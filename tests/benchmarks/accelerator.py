@@ -1,0 +1,103 @@
+"""What an epoch of each model costs on the machine at hand, at full size, on simulated galaxies; run by hand:
+
+    KERAS_BACKEND=jax python tests/benchmarks/accelerator.py --galaxies 61578 --models parallel_cnn vgg16
+
+Prints one JSON line a model and precision: seconds an epoch (training and validation, 64 % and 16 % of the galaxies,
+the median of the epochs after the first, which compiles), and images a second of training and of prediction.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from gzutils import backend
+
+MODELS = ("parallel_cnn", "vision_transformer", "vgg16", "resnet50")
+
+
+def build(name: str):
+    """The model at the report's size, with random weights."""
+    if name == "parallel_cnn":
+        from gzutils.models.parallel_cnn import parallel_cnn
+
+        return parallel_cnn()
+    if name == "vision_transformer":
+        from gzutils.models.vision_transformer import vision_transformer
+
+        return vision_transformer()
+    from gzutils.models import pretrained
+
+    return getattr(pretrained, name)(initial_weights="random")
+
+
+def measure(name: str, precision: str, store, split, epochs: int, batch_size: int) -> dict:
+    """Trains for some epochs as the notebooks do and says what they took."""
+    import keras
+
+    from gzutils import evaluation, training
+    from gzutils.augmentation import RandomAffine
+    from gzutils.losses import ConstrainedMeanSquaredError
+    from gzutils.profiles import Training
+
+    backend.configure(precision)
+    keras.utils.set_random_seed(0)
+    model = build(name)
+    settings = Training(epochs=epochs, patience=epochs, batch_size=batch_size)
+    with tempfile.TemporaryDirectory() as folder:
+        trained = training.train(
+            model, store, split, settings, ConstrainedMeanSquaredError(), folder, RandomAffine(seed=0)
+        )
+    evaluation.predict(model, store, split.test[:batch_size])  # compiles
+    start = time.perf_counter()
+    predicted = evaluation.predict(model, store, split.test)
+    predicting = time.perf_counter() - start
+    seconds = list(trained.history["seconds"])
+    per_epoch = statistics.median(seconds[1:] or seconds)
+    return {
+        "model": name,
+        "precision": precision,
+        "backend": keras.backend.backend(),
+        "device": backend.device(),
+        "galaxies": len(store),
+        "batch_size": batch_size,
+        "seconds_first_epoch": seconds[0],
+        "seconds_per_epoch": per_epoch,
+        # An epoch also predicts the validation galaxies, at the speed of prediction.
+        "training_images_per_second": round(
+            len(split.train) / (per_epoch - predicting * len(split.validation) / len(split.test))
+        ),
+        "predicted_images_per_second": round(len(split.test) / predicting),
+        "test_rmse": evaluation.rmse(predicted, store.labels[split.test]),
+        "mean_guess_test_rmse": evaluation.rmse(evaluation.mean_prediction(store, split), store.labels[split.test]),
+    }
+
+
+def main() -> None:
+    """Reads the options, makes the galaxies where they are not there yet, measures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--galaxies", type=int, default=2_500)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--precisions", nargs="+", choices=backend.PRECISIONS, default=["float32"])
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder for the simulated galaxies")
+    options = parser.parse_args()
+    backend.load()
+
+    from gzutils import dataset, preprocessing
+
+    start = time.perf_counter()
+    store = dataset.open_store(preprocessing.find_or_make_store("simulated", options.data, None, options.galaxies, 0))
+    print(json.dumps({"galaxies": len(store), "seconds_to_make": round(time.perf_counter() - start, 1)}), flush=True)
+    split = dataset.split_galaxies(len(store), 0)
+    for name in options.models:
+        for precision in options.precisions:
+            result = measure(name, precision, store, split, options.epochs, options.batch_size)
+            print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()
