@@ -9,7 +9,7 @@ from conftest import make_labels, write_challenge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gzutils import challenge, files
+from gzutils import backend, challenge, files
 from gzutils.dataset import Batches, Store, open_store, split_galaxies
 from gzutils.preprocessing import build_store
 
@@ -269,3 +269,31 @@ def test_batches_come_from_the_files(folder):
 def test_empty_batches_are_refused(batch_size):
     with pytest.raises(ValueError, match=f"the batch size is {batch_size}; it has to be at least 1"):
         Batches(NUMBERED, np.arange(5), batch_size)
+
+
+@pytest.mark.parametrize(("replicas", "batch_size", "count"), [(2, 8, 53), (4, 8, 54), (3, 6, 5)])
+def test_shared_batches_divide_evenly_and_leave_out_fewer_galaxies_than_there_are_devices(
+    monkeypatch, replicas, batch_size, count
+):
+    monkeypatch.setattr(backend, "replicas", lambda: replicas)
+    batches = Batches(NUMBERED, np.arange(count), batch_size, (0, 0), shared=True)
+    sizes = [len(batches[i][0]) for i in range(len(batches))]
+    assert all(size % replicas == 0 for size in sizes)
+    assert count - replicas < sum(sizes) <= count
+    with pytest.raises(ValueError, match="cannot share it evenly"):
+        Batches(NUMBERED, np.arange(count), batch_size + 1, shared=True)
+
+
+def test_the_parts_of_two_processes_make_the_whole_batch(monkeypatch):
+    monkeypatch.setattr(backend, "replicas", lambda: 2)
+
+    def shared_batches(processes, process):
+        monkeypatch.setattr(backend, "processes", lambda: processes)
+        monkeypatch.setattr(backend, "process", lambda: process)
+        batches = Batches(NUMBERED, np.arange(22), 8, (0, 0), shared=True)
+        return [batches[i][0] for i in range(len(batches))]
+
+    whole, first, second = shared_batches(1, 0), shared_batches(2, 0), shared_batches(2, 1)
+    assert [len(batch) for batch in first] == [4, 4, 3]
+    for batch, part, other_part in zip(whole, first, second, strict=True):
+        assert np.array_equal(batch, np.concatenate([part, other_part]))

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from tiny_store import make_tiny_store
 
-from gzutils import dataset, training
+from gzutils import backend, dataset, training
 from gzutils.augmentation import RandomAffine
 from gzutils.losses import ConstrainedMeanSquaredError
 from gzutils.models.parallel_cnn import parallel_cnn
@@ -104,6 +104,30 @@ def test_interrupted_within_an_epoch_it_goes_on_to_the_same_end(
     assert (tmp_path / "checkpoint.npz").is_file()
     assert not (tmp_path / "model.keras").exists()
     assert_same_training((model, trained), train(store, tmp_path))
+
+
+@pytest.fixture
+def sixteen_bits():
+    backend.configure("mixed_float16")
+    yield
+    backend.configure("float32")
+
+
+def test_in_mixed_precision_it_goes_on_to_the_same_end_too(store, tmp_path, monkeypatch, sixteen_bits):
+    """Its optimizer also carries the scale of the loss."""
+    undisturbed = train(store, tmp_path / "undisturbed", Training(epochs=2, patience=2, batch_size=8))
+    assert undisturbed[0].get_layer("broad_conv_1").compute_dtype == "float16"
+    assert undisturbed[0].output.dtype == "float32"
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Checkpoint, "finished", lambda state, settings: len(state.history) == 1 and stop())
+        with pytest.raises(Stop):
+            train(store, tmp_path / "stopped", Training(epochs=2, patience=2, batch_size=8))
+    assert _epochs_in(tmp_path / "stopped" / "checkpoint.npz") == 1
+    assert_same_training(undisturbed, train(store, tmp_path / "stopped", Training(epochs=2, patience=2, batch_size=8)))
+
+
+def stop():
+    raise Stop
 
 
 CHILD = """
