@@ -8,7 +8,8 @@ from gzutils.profiles import PROFILES
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The options as a namespace: profile, data, data_dir, galaxies, run, only, start, fresh, store_outputs.
+    """The options as a namespace: profile, data, data_dir, galaxies, run, precision, devices, only, start, fresh,
+    store_outputs.
 
     Wrong options end the program with one sentence that says why.
     """
@@ -37,6 +38,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--run", type=_folder_name, metavar="NAME", help="folder of the results under runs/ (default: PROFILE-DATA)"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+        default="float32",
+        help="of the models' arithmetic; 16 bits are faster on a GPU (default: float32, as in the report)",
+    )
+    parser.add_argument(
+        "--devices", type=_device_count, metavar="N", default=1, help="how many GPUs share each batch (default: 1)"
+    )
     parser.add_argument("--only", metavar="NOTEBOOK", help="only this notebook, by number or name: 02")
     parser.add_argument("--from", dest="start", metavar="NOTEBOOK", help="this notebook and those after it")
     parser.add_argument("--fresh", action="store_true", help="delete the run's earlier results first")
@@ -48,6 +58,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.data_dir and options.data != "kaggle":
         parser.error("--data-dir goes with --data kaggle")
+    if options.profile == "report" and options.precision != "float32":
+        parser.error("the profile report is always float32; --precision goes with full")
     if options.store_outputs and (options.profile, options.data, options.galaxies) != ("quick", "simulated", None):
         parser.error("--store-outputs goes with the profile quick on simulated galaxies")
     if options.only and options.start:
@@ -66,6 +78,12 @@ def _existing_path(text: str) -> Path:
 def _galaxy_count(text: str) -> int:
     if not text.isdigit() or int(text) < 5:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of galaxies; it takes at least 5")
+    return int(text)
+
+
+def _device_count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of devices")
     return int(text)
 
 

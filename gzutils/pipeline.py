@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         "DATA_DIR": str(options.data_dir) if options.data_dir else None,
         "GALAXIES": options.galaxies,
         "RUN": options.run,
+        "PRECISION": options.precision,
+        "DEVICES": options.devices,
     }
     run = ROOT / "runs" / parameters["RUN"]
     if options.fresh:
@@ -68,7 +70,7 @@ def _run_all(notebooks: list[Path], parameters: dict, run: Path) -> set[str]:
         if missing:
             print(f"{notebook.stem}: not run, it needs {', '.join(sorted(missing))}", flush=True)
             failed.add(notebook.stem)
-        elif not _run_notebook(notebook, source, parameters, run):
+        elif not _run_notebook(notebook, source, _understood(source, parameters), run):
             failed.add(notebook.stem)
     return failed
 
@@ -87,6 +89,13 @@ def _choose(notebooks: list[Path], only: str | None, start: str | None) -> list[
 def _needs(source: nbformat.NotebookNode) -> list[str]:
     """The notebooks whose failure makes this one pointless, as its metadata say."""
     return source.metadata.get("gzutils", {}).get("needs", [])
+
+
+def _understood(source: nbformat.NotebookNode, parameters: dict) -> dict:
+    """The parameters that the notebook's own cell of parameters has."""
+    cells = [cell.source for cell in source.cells if "parameters" in cell.metadata.get("tags", [])]
+    names = {line.split(" = ")[0] for cell in cells for line in cell.splitlines()}
+    return {name: value for name, value in parameters.items() if name in names}
 
 
 def _run_notebook(notebook: Path, source: nbformat.NotebookNode, parameters: dict, run: Path) -> bool:

@@ -27,7 +27,8 @@ def test_defaults():
 def test_help_explains_every_option_and_profile():
     result = run_all("--help")
     assert result.returncode == 0
-    for word in ("--profile", "--data", "--data-dir", "--galaxies", "--run", "--only", "--from", "--fresh", "test"):
+    options = ("--profile", "--data", "--data-dir", "--galaxies", "--run", "--only", "--from", "--fresh")
+    for word in (*options, "--precision", "--devices", "test"):
         assert word in result.stdout
     assert "quick    minutes on two cores" in result.stdout
 
@@ -40,6 +41,9 @@ def test_help_explains_every_option_and_profile():
         (["--galaxies", "-5"], "not a number of galaxies"),
         (["--data", "kaggle", "--data-dir", "/no/such/folder"], "there is no /no/such/folder"),
         (["--data-dir", "/"], "--data-dir goes with --data kaggle"),
+        (["--devices", "0"], "'0' is not a number of devices"),
+        (["--precision", "float16"], "'float16'"),
+        (["--profile", "report", "--precision", "mixed_float16"], "the profile report is always float32"),
         (["--run", "a/b"], "'a/b' is not a plain folder name"),
         (["--only", "01", "--from", "02"], "exclude each other"),
         (["--profile", "smoke", "--store-outputs"], "--store-outputs goes with the profile quick"),

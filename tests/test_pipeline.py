@@ -79,6 +79,18 @@ def test_stored_outputs_are_no_change(project):
     assert executed(project) == []
 
 
+def test_a_notebook_gets_the_parameters_that_its_cell_has(project):
+    path = project / "notebooks/01_first.ipynb"
+    write_notebook(path, "print(DEVICES)")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source += "\nDEVICES = 1"
+    nbformat.write(notebook, path)
+    assert pipeline.main(["--profile", "smoke", "--devices", "3"]) == 0
+    folder = project / "runs/smoke-simulated/notebooks"
+    assert nbformat.read(folder / "01_first.ipynb", as_version=4).cells[-1].outputs[0].text == "3\n"
+    assert "DEVICES" not in (folder / "02_second.ipynb").read_text()
+
+
 def test_other_parameters_make_another_run_and_fresh_starts_anew(project):
     pipeline.main(["--profile", "smoke", "--only", "01"])
     assert pipeline.main(["--profile", "smoke", "--only", "01", "--galaxies", "50"]) == 0

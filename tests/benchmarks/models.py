@@ -1,6 +1,6 @@
 """What an epoch of each model costs on the machine at hand, at full size, on simulated galaxies; run by hand:
 
-    KERAS_BACKEND=jax python tests/benchmarks/accelerator.py --galaxies 61578 --models parallel_cnn vgg16
+    KERAS_BACKEND=jax python tests/benchmarks/models.py --galaxies 61578 --models parallel_cnn vgg16
 
 Prints one JSON line a model and precision: seconds an epoch (training and validation, 64 % and 16 % of the galaxies,
 the median of the epochs after the first, which compiles), and images a second of training and of prediction.
