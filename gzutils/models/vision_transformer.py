@@ -153,7 +153,7 @@ def vision_transformer(
     return keras.Model(images, probabilities, name="vision_transformer")
 
 
-# ViT-B/16 (Dosovitskiy et al. 2021, Table 1), with the report's kind of head: one hidden layer of the tokens' dimension.
+# ViT-B/16 (Dosovitskiy et al. 2021, Table 1), with one hidden layer in the head, as the report describes it.
 BASE_MODEL = {
     "depth": 12,
     "side": 224,
