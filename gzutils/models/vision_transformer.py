@@ -209,11 +209,11 @@ def attention_scores(model: keras.Model, images: np.ndarray) -> np.ndarray:
         raise ValueError(f"the model {model.name!r} has no attention layers; it is no Vision Transformer")
     # What each attention layer was given is computed first, then the layer is called once more on that: asking it
     # for its scores within a model would leave traces in the layer.
-    inputs = [model.get_layer(name.replace("attention", "norm_1")).output for name in names]
-    given = keras.Model(model.input, inputs).predict(images, verbose=0)
+    inputs = {name: model.get_layer(name.replace("attention", "norm_1")).output for name in names}
+    given = keras.Model(model.input, inputs)(images, training=False)
     scores = []
-    for name, tokens in zip(names, given if len(names) > 1 else [given], strict=True):
-        _, score = model.get_layer(name)(tokens, tokens, return_attention_scores=True, training=False)
+    for name in names:
+        _, score = model.get_layer(name)(given[name], given[name], return_attention_scores=True, training=False)
         scores.append(ops.convert_to_numpy(ops.cast(score, "float32")))
     return np.stack(scores)
 
