@@ -24,7 +24,7 @@ def patches_of_image(image: np.ndarray, patches: np.ndarray) -> Figure:
     style.hide_axes(left)
     right = figure.add_gridspec(
         across, across, left=0.995 - width, right=0.995, bottom=bottom, top=top, wspace=0.12, hspace=0.12
-    ).subplots()
+    ).subplots(squeeze=False)
     style.hide_axes(*right.ravel())
     for number, (axes, patch) in enumerate(zip(right.ravel(), patches, strict=True), start=1):
         axes.imshow(patch)
@@ -47,7 +47,7 @@ def position_similarity(positions: np.ndarray) -> Figure:
     limit = float(np.abs(similarity[~np.eye(len(vectors), dtype=bool)]).max())
     figure = plt.figure(figsize=(8.0, 7.4))
     grid = figure.add_gridspec(across, across, left=0.07, right=0.86, bottom=0.07, top=0.99, wspace=0.1, hspace=0.1)
-    maps = grid.subplots()
+    maps = grid.subplots(squeeze=False)
     style.hide_axes(*maps.ravel())
     for place, (axes, values) in enumerate(zip(maps.ravel(), similarity, strict=True)):
         drawn = axes.imshow(values.reshape(across, across), cmap="PuOr_r", vmin=-limit, vmax=limit)
