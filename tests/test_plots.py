@@ -133,12 +133,12 @@ def test_each_places_map_holds_its_similarity_to_all_places():
 def test_attention_maps_share_one_scale_and_stand_below_their_galaxies():
     images = np.zeros((2, 64, 64, 3), np.uint8)
     maps = np.stack([np.full((8, 8), 0.01), np.full((8, 8), 0.002)])
-    figure = attention.attention_maps(images, maps, ["smooth", "features or disk\nedge-on"])
+    figure = attention.attention_maps(images, maps, 0.005, ["smooth", "features or disk\nedge-on"])
     above, below = figure.axes[:2], figure.axes[2:4]
     assert [axes.get_title() for axes in above] == ["smooth", "features or disk\nedge-on"]
-    for axes, values in zip(below, maps, strict=True):
-        assert np.array_equal(axes.images[0].get_array(), values)
-        assert axes.images[0].get_clim() == (0, 0.01)
+    for axes, times in zip(below, (2, 0.4), strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), times)
+        assert axes.images[0].get_clim() == (1 / 8, 8)
 
 
 @pytest.mark.parametrize(

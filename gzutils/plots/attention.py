@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -64,25 +65,30 @@ def position_similarity(positions: np.ndarray) -> Figure:
     return figure
 
 
-def attention_maps(images: np.ndarray, maps: np.ndarray, titles: list[str]) -> Figure:
-    """Galaxies above the class token's attention to their patches, all maps on one scale.
+def attention_maps(images: np.ndarray, maps: np.ndarray, even_share: float, titles: list[str]) -> Figure:
+    """Galaxies above the attention to their patches, as multiples of an even share; the scale is always the same.
 
     Args:
-        images: (N, side, side, 3) uint8. maps: (N, rows, columns), shares of attention. titles: one a galaxy.
+        images: (N, side, side, 3) uint8. maps: (N, rows, columns), shares of attention. even_share: what each token
+            would get if all got the same. titles: one a galaxy.
     """
     count = len(images)
     side = 0.92 * style.WIDTH / count
     title_height = 0.16 * (1 + max(title.count("\n") for title in titles)) + 0.1
     height = 2 * side + title_height + 0.16
     figure, axes = plt.subplots(2, count, figsize=(style.WIDTH, height), squeeze=False)
-    figure.subplots_adjust(0, 0.08 / height, 0.92, 1 - title_height / height, wspace=0.04, hspace=0.06)
-    style.hide_axes(*axes.ravel())
+    figure.subplots_adjust(0.002, 0.08 / height, 0.92, 1 - title_height / height, wspace=0.04, hspace=0.06)
+    style.hide_axes(*axes[0])
     for (above, below), image, values, title in zip(axes.T, images, maps, titles, strict=True):
         above.imshow(image)
         above.set_title(title, fontsize=8.5, loc="center")
-        drawn = below.imshow(values, cmap="viridis", vmin=0, vmax=float(maps.max()))
-    bar = figure.add_axes((0.93, 0.08 / height, 0.012, side / height))
-    colours = figure.colorbar(drawn, cax=bar)
-    colours.set_label("share of attention", fontsize=8.5)
+        drawn = below.imshow(values / even_share, cmap="PuOr_r", norm=LogNorm(1 / 8, 8))
+        below.set(xticks=[], yticks=[])
+        below.spines[:].set(visible=True, color=style.GREY)
+    bar = figure.add_axes((0.93, 0.12 / height, 0.012, (side - 0.08) / height))
+    colours = figure.colorbar(drawn, cax=bar, extend="both")
+    colours.ax.minorticks_off()
+    colours.set_ticks([1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8], labels=["1/8", "1/4", "1/2", "1", "2", "4", "8"])
     colours.ax.tick_params(labelsize=7.5)
+    colours.set_label("times an even share", fontsize=8.5)
     return figure
