@@ -1,4 +1,4 @@
-"""VGG16 and ResNet50: a base learned on ImageNet's photographs, frozen, under a small head that is trained for galaxies.
+"""VGG16 and ResNet50: a base that learned from ImageNet's photographs, frozen, and a head that learns from galaxies.
 
 Report, sections 5.4 and 6.5. Base and head are layers of one flat network, so that each can be reached by its name; the
 layer called `features` hands over from the one to the other.
@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import socket
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from gzutils.progress import Line
 
 SCALINGS = ("report", "imagenet")
 IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)  # as keras.applications subtracts them for both networks
-# What a network of random weights is told about its input's size, so that it can keep its signal near 1: the root of
-# the mean square of a dim galaxy in 0 ... 1, and of a black sky under the means above.
-TYPICAL_INPUT = {"report": 0.15, "imagenet": 115.0}
+# The size of what a base of random weights gets to see, so that it can bring its signal near 1: a galaxy's bright
+# middle in 0 ... 1, and a black sky under the means above.
+TYPICAL_INPUT = {"report": 0.5, "imagenet": 115.0}
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
 
@@ -57,7 +58,7 @@ BASES = {
 
 @keras.saving.register_keras_serializable("gzutils")
 class ImageNetScaling(layers.Layer):
-    """RGB bytes -> blue, green, red minus ImageNet's mean of each, as `keras.applications` prepares both networks' input."""
+    """RGB bytes -> blue, green, red minus ImageNet's mean of each, as both networks were given their photographs."""
 
     def call(self, images):
         """(N, height, width, 3) of any dtype -> the same shape, the layer's float dtype."""
@@ -67,15 +68,20 @@ class ImageNetScaling(layers.Layer):
 
 
 def vgg16(
-    side: int = 224, input_scaling: str = "report", initial_weights: str = "imagenet", seed: int = 0
+    side: int = 224,
+    input_scaling: str = "report",
+    units: int = 512,
+    initial_weights: str = "imagenet",
+    seed: int = 0,
 ) -> keras.Model:
-    """VGG16's convolutions, frozen, then a dense layer of 512: uint8 (N, 64, 64, 3) -> probabilities (N, 37) float32.
+    """VGG16's convolutions, frozen, then a dense layer: uint8 (N, 64, 64, 3) -> probabilities (N, 37) float32.
 
     At side 224 it has 27,579,237 parameters, 12,864,549 of them trainable.
 
     Args:
         side: what the galaxies are enlarged to, at least 32 pixels.
         input_scaling: "report": 0 ... 1; "imagenet": what the base was trained on.
+        units: of the dense layer; 512 are the report's.
         initial_weights: of the base. "imagenet", "random" (scaled so that the signal neither fades nor explodes), or
             the path of a Keras weights file of the network without its top.
         seed: of random weights of the base. The head's come from Keras's own seed.
@@ -85,24 +91,26 @@ def vgg16(
     """
     images, x = _frozen_base("vgg16", side, input_scaling, initial_weights, seed)
     x = layers.Flatten(name="features")(x)
-    return _with_head(images, x, 512, "vgg16")
+    return _with_head(images, x, units, "vgg16")
 
 
 def resnet50(
-    side: int = 224, input_scaling: str = "report", initial_weights: str = "imagenet", seed: int = 0
+    side: int = 224,
+    input_scaling: str = "report",
+    units: int = 2048,
+    initial_weights: str = "imagenet",
+    seed: int = 0,
 ) -> keras.Model:
-    """ResNet50's convolutions, frozen, the maximum of each channel, then a dense layer of 2048.
+    """ResNet50's convolutions, frozen, the maximum of each channel over the image, then a dense layer.
 
     As `vgg16`; at side 224 it has 27,859,877 parameters, 4,272,165 of them trainable.
     """
     images, x = _frozen_base("resnet50", side, input_scaling, initial_weights, seed)
     x = layers.GlobalMaxPooling2D(name="features")(x)
-    return _with_head(images, x, 2048, "resnet50")
+    return _with_head(images, x, units, "resnet50")
 
 
-def find_weights(
-    network: str, wanted: str | None, required: bool, home: Path | str = ""
-) -> tuple[str, str]:
+def find_weights(network: str, wanted: str | None, required: bool, home: Path | str = "") -> tuple[str, str]:
     """The weights that a base can start from here, and their name in words for titles and tables.
 
     Args:
@@ -194,12 +202,18 @@ def _with_head(images, features, units: int, name: str) -> keras.Model:
 def _load(base: keras.Model, path: Path, title: str) -> None:
     if not path.is_file():
         raise ValueError(f"there is no weights file {path} for {title}'s base")
+    for variable in base.variables:  # so that whatever Keras passes over, with a warning at most, is found below
+        variable.assign(np.full(variable.shape, np.nan))
     try:
-        base.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            base.load_weights(path)
+        if any(np.isnan(values).any() for values in base.get_weights()):
+            raise ValueError("some layers have no weights in it")
     except Exception as error:  # h5py, Keras's two formats and NumPy each fail in ways of their own
         raise ValueError(
-            f"{path} does not fit: it has to hold the weights of {title} without its top, in Keras's .h5 or .weights.h5 "
-            f"format ({_first_line(error)})"
+            f"{path} does not fit: it has to hold the weights of {title} without its top, as a .weights.h5 or .h5 "
+            f"file of Keras ({_first_line(error)})"
         ) from None
 
 
