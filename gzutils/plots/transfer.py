@@ -80,12 +80,12 @@ def heads_compared(errors: pd.Series, mean_guess: float) -> Figure:
     colours = [style.GREY] + [style.BLUE] * (len(errors) - 1)
     axes.barh(np.arange(len(errors)), errors, height=0.66, color=colours)
     for place, value in enumerate(errors):
-        axes.text(value, place, f" {value:.4f}", va="center", fontsize=9)
+        axes.text(0.005, place, f"{value:.4f}", va="center", fontsize=9, color="white")
     axes.axvline(mean_guess, color=style.VERMILION, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
     axes.set_yticks(np.arange(len(errors)), errors.index)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
-    axes.set(xlabel="validation RMSE", xlim=(0, 1.12 * max(errors.max(), mean_guess)))
+    axes.set(xlabel="validation RMSE", xlim=(0, 1.05 * max(errors.max(), mean_guess)))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=9)
     figure.tight_layout()
     return figure
