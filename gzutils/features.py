@@ -128,15 +128,18 @@ def train_head(
     the head's training in `head/`.
     """
     folder = Path(folder)
-    _refuse_other(folder / "base.json", {"base and its weights": _fingerprint(cut(model)[0])})
+    base, head = cut(model)
+    made_with = {"base and its weights": _fingerprint(base), "feature copies": settings.feature_copies}
+    _refuse_other(folder / "base.json", made_with)
     if settings.feature_copies is None:
         trained = training.train(model, store, split, settings, loss, folder, augmentation, seed)
         return HeadTrained(trained, model, store, 0.0)
-    base, head = cut(model)
     cached, cached_split = compute(base, store, split, settings.feature_copies, folder / "features", augmentation, seed)
     trained = training.train(head, cached, cached_split, settings, loss, folder / "head", seed=seed)
     with files.whole_file(folder / "model.keras") as beside:
         model.save(beside)
+    with files.whole_file(folder / "history.csv") as beside:
+        trained.history.to_csv(beside, index=False)
     return HeadTrained(trained, head, cached, cached.manifest["seconds"])
 
 

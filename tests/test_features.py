@@ -161,6 +161,7 @@ def test_the_head_on_features_is_the_whole_network_on_images(store, tmp_path):
     trained = features.train_head(whole, store, split, SETTINGS, loss, tmp_path, augmentation)
     assert len(trained.trained.history) == 3
     assert trained.feature_seconds > 0
+    assert {"model.keras", "history.csv"} < {path.name for path in tmp_path.iterdir()}
     from_features = evaluation.predict(trained.predictor, trained.store, split.test)
     np.testing.assert_allclose(evaluation.predict(whole, store, split.test), from_features, atol=2e-3)
     saved = keras.saving.load_model(tmp_path / "model.keras", compile=False)
@@ -181,6 +182,9 @@ def test_without_copies_in_the_settings_the_whole_network_is_trained(store, tmp_
     assert not (tmp_path / "features").exists()
     with pytest.raises(ValueError, match="different: base and its weights"):
         features.train_head(model(seed=1), *arguments)
+    cached = (*arguments[:2], replace(settings, feature_copies=0), *arguments[3:])
+    with pytest.raises(ValueError, match="different: feature copies"):
+        features.train_head(model(), *cached)
 
 
 def test_features_too_large_for_float16_are_refused(store, tmp_path):
