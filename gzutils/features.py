@@ -5,7 +5,6 @@ training galaxies are seen as they are, or in a fixed number of augmented copies
 """
 
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -96,7 +95,7 @@ def compute(
         "seed": seed if copies else None,
         "code of gzutils": files.sources_fingerprint(*SOURCES),
     }
-    _refuse_other(folder / "features.json", settings)
+    training.remember_settings(folder / "features.json", settings)
     if not (folder / "features.npy").is_file():
         plan = _plan(count, split.train, copies)
         _fill(folder, base, store, plan, (count + copies * per_copy, values), augmentation, seed)
@@ -130,7 +129,7 @@ def train_head(
     folder = Path(folder)
     base, head = cut(model)
     made_with = {"base and its weights": _fingerprint(base), "feature copies": settings.feature_copies}
-    _refuse_other(folder / "base.json", made_with)
+    training.remember_settings(folder / "base.json", made_with)
     if settings.feature_copies is None:
         trained = training.train(model, store, split, settings, loss, folder, augmentation, seed)
         return HeadTrained(trained, model, store, 0.0)
@@ -141,19 +140,6 @@ def train_head(
     with files.whole_file(folder / "history.csv") as beside:
         trained.history.to_csv(beside, index=False)
     return HeadTrained(trained, head, cached, cached.manifest["seconds"])
-
-
-def _refuse_other(path: Path, settings: dict) -> None:
-    """Remembers in a file what a folder was made with, and refuses anything else."""
-    settings = json.loads(json.dumps(settings))  # as a file gives them back, so that tuples and lists compare equal
-    known = files.read_json(path) if path.is_file() else settings
-    differing = [key for key, value in settings.items() if known.get(key) != value]
-    if differing:
-        raise ValueError(
-            f"{path.parent} was made with other settings (different: {'; '.join(differing)}); give this run a name "
-            f"of its own (RUN, or --run NAME), or delete that folder (--fresh deletes the whole run)"
-        )
-    files.write_json(path, settings)
 
 
 def _fingerprint(base: keras.Model) -> str:
@@ -202,7 +188,7 @@ def _fill(
             began = time.perf_counter()
             images = store.images[np.resize(rows, BATCH)]  # the last batch filled up: one shape is compiled once
             if copy:
-                _set_draws(augmentation, [seed, copy, start])
+                training.set_draws(augmentation, seed, copy, start)
                 images = keras.ops.convert_to_numpy(augmentation(images, training=True))
             values = np.asarray(base.predict_on_batch(images))[: len(rows)]
             file.write(_in_float16(values).tobytes())
@@ -222,14 +208,6 @@ def _check_free_disk(folder: Path, needed: int) -> None:
             f"the features need {needed / 1e9:.2f} GB in {folder}, where {free / 1e9:.2f} GB are free; make room "
             f"there, or take fewer galaxies (GALAXIES) or copies (FEATURE_COPIES)"
         )
-
-
-def _set_draws(augmentation: keras.layers.Layer, numbers: list[int]) -> None:
-    """Lets the next draws of a layer follow from these numbers alone."""
-    generators = [variable for variable in augmentation.variables if "seed_generator" in variable.path]
-    for place, variable in enumerate(generators):
-        state = np.random.SeedSequence([*numbers, place]).generate_state(2) >> 1  # fits signed integers too
-        variable.assign(state.astype(variable.dtype))
 
 
 def _in_float16(values: np.ndarray) -> np.ndarray:
