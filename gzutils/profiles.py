@@ -68,7 +68,7 @@ PROFILES = {
         parallel_cnn=Training(
             epochs=28, patience=28, batch_size=32, model={"width": 0.125, "batch_norm_momentum": 0.9}
         ),
-        vision_transformer=Training(epochs=20, patience=20, batch_size=32, model={"depth": 4}),
+        vision_transformer=Training(epochs=28, patience=28, batch_size=32, model={"depth": 2}),
         vgg16=Training(
             epochs=30, patience=30, batch_size=32, model={"input_scaling": "imagenet", "side": 96}, feature_copies=1
         ),

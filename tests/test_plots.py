@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from gzutils.decision_tree import ANSWERS, COLUMNS, QUESTIONS
-from gzutils.plots import galaxies, history, tree
+from gzutils.models.vision_transformer import vision_transformer
+from gzutils.plots import architecture, attention, galaxies, history, tree
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +104,59 @@ def test_the_history_marks_the_best_epoch_the_guess_and_the_reports_best(epochs)
     assert "best validation: 0.1200" in legend
     assert ("report's best: 0.0976" if epochs == 200 else "report's best: 0.0976 (epoch 132)") in legend
     assert figure.axes[0].get_xlabel() == "epoch"
+
+
+def test_the_patches_are_shown_in_reading_order():
+    patches = np.arange(16, dtype=np.uint8)[:, None, None, None] * np.ones((1, 16, 16, 3), np.uint8)
+    figure = attention.patches_of_image(np.zeros((64, 64, 3), np.uint8), patches)
+    whole, *small = figure.axes
+    assert len(whole.lines) == 6  # three cuts in each direction
+    assert [axes.texts[0].get_text() for axes in small] == [str(number) for number in range(1, 17)]
+    assert [axes.images[0].get_array()[0, 0, 0] for axes in small] == list(range(16))
+    corners = [axes.get_position() for axes in (small[0], small[3], small[12])]
+    assert corners[0].y0 == pytest.approx(corners[1].y0)
+    assert corners[2].y0 < corners[0].y0 < corners[0].y1
+
+
+def test_each_places_map_holds_its_similarity_to_all_places():
+    positions = np.random.default_rng(0).normal(size=(17, 5))
+    figure = attention.position_similarity(positions)
+    for place, axes in enumerate(figure.axes[:16]):
+        for other in range(16):
+            one, two = positions[1 + place], positions[1 + other]
+            expected = one @ two / np.linalg.norm(one) / np.linalg.norm(two)
+            assert axes.images[0].get_array()[divmod(other, 4)] == pytest.approx(expected)
+        frame = axes.patches[0]
+        assert (frame.get_y() + 0.5, frame.get_x() + 0.5) == divmod(place, 4)
+
+
+def test_attention_maps_share_one_scale_and_stand_below_their_galaxies():
+    images = np.zeros((2, 64, 64, 3), np.uint8)
+    maps = np.stack([np.full((8, 8), 0.01), np.full((8, 8), 0.002)])
+    figure = attention.attention_maps(images, maps, 0.005, ["smooth", "features or disk\nedge-on"])
+    above, below = figure.axes[:2], figure.axes[2:4]
+    assert [axes.get_title() for axes in above] == ["smooth", "features or disk\nedge-on"]
+    for axes, times in zip(below, (2, 0.4), strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), times)
+        assert axes.images[0].get_clim() == (1 / 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("patch_size", "shown"), [(8, [1, 28, 29, 64]), (16, [1, 6, 7, 16]), (32, [1, 2, 4]), (64, [1])]
+)
+def test_the_drawn_transformer_has_the_models_sizes(patch_size, shown):
+    model = vision_transformer(depth=2, patch_size=patch_size, class_token="zero")
+    said = texts(architecture.draw_vision_transformer(model, np.zeros((64, 64, 3), np.uint8)))
+    patches = (64 // patch_size) ** 2
+    assert [text for text in said if text.startswith("patch ")] == [f"patch {number}" for number in shown]
+    for text in (
+        f"each patch's {patch_size**2 * 3} values projected to 64",
+        f"{patches + 1} tokens x 64, in and out",
+        "encoder: 2 blocks, one after the other",
+        "zeros",
+        "attention, 8 heads of 64",
+        "dense 128, GELU, dropout 0.1",
+        "dense 37, sigmoid",
+    ):
+        assert text in said
+    assert said.count("+") == len(shown) + 1 + 2  # each token with its place, and the two skip connections

@@ -18,7 +18,7 @@ def training_history(history: pd.DataFrame, best_epoch: int, mean_guess: float, 
         report: the report's `validation_rmse` and `best_epoch`, or None.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.2))
-    for axes, quantity, label in ((left, "rmse", "RMSE"), (right, "loss", "loss (MSE + constraints + L2)")):
+    for axes, quantity, label in ((left, "rmse", "RMSE"), (right, "loss", "loss")):
         axes.plot(history["epoch"], history[quantity], color=style.TRAINING, label="training (augmented, dropout on)")
         axes.plot(history["epoch"], history[f"val_{quantity}"], color=style.VALIDATION, label="validation")
         axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
