@@ -84,7 +84,7 @@ def test_a_figure_is_saved_as_a_picture_and_closed(monkeypatch, tmp_path):
 def test_the_reports_profile_takes_the_reports_precision_only(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     opened = runs.start("02_parallel_cnn", "report", "kaggle")
-    with pytest.raises(ValueError, match="the profile \"report\" is always float32"):
+    with pytest.raises(ValueError, match='the profile "report" is always float32'):
         opened.set_up_training("mixed_float16")
     opened.set_up_training("float32")
     with pytest.raises(ValueError, match="PRECISION is 'half'; choose one of float32"):
