@@ -19,8 +19,8 @@ FRAME = 424  # pixels of the final image, a side
 RADIUS_PIXELS = 50  # a galaxy's radius in the final image
 CAMERA_PIXEL = 0.396  # arcseconds
 SOFTENING = 4.1  # light at which the stretch turns from linear to logarithmic, in units of the sky's noise
-BRIGHTNESS = 49.0  # grey levels a unit of the stretch
-PEDESTAL = np.array([0.10, 0.10, -0.12], np.float32)  # the sky that is left, in units of its noise
+BRIGHTNESS = 47.5  # grey levels a unit of the stretch
+PEDESTAL = np.array([-0.08, -0.05, -0.25], np.float32)  # the sky that is left, in units of its noise
 NOISE = np.array([1.0, 0.85, 0.95], np.float32)  # of the three bands
 ELECTRONS = 25.0  # in one unit of light: the sky's noise is the root of some 600 electrons
 MISALIGNMENT = 0.25  # of the bands, in the camera's pixels: the atmosphere bends blue light more than red
@@ -48,9 +48,10 @@ def draw_galaxy(galaxy: Galaxy, rng: np.random.Generator) -> np.ndarray:
     _add_stars(light, star_spread, rng)
     if galaxy.artifact_kind != "none":
         _add_artifact(light, galaxy, x, y, rng)
-    noise = NOISE * np.sqrt(1 + light / ELECTRONS)  # of the sky's photons and of the galaxy's own
+    # Photons of the sky, brighter in some nights than in others, and the galaxy's own.
+    noise = NOISE * np.float32(rng.lognormal(0.15, 0.2)) * np.sqrt(1 + light / ELECTRONS, dtype=np.float32)
     light += noise * rng.standard_normal((side, side, 3), np.float32)
-    light += PEDESTAL + rng.normal(0, 0.2, 3).astype(np.float32)
+    light += PEDESTAL + rng.normal(0, 0.14, 3).astype(np.float32)
     _misalign(light, rng)
     picture = _as_jpeg(stretch(light))
     return np.asarray(picture.resize((FRAME, FRAME), Image.Resampling.BICUBIC))

@@ -13,7 +13,7 @@ from PIL import Image
 from gzutils.simulation.galaxies import Galaxy
 
 # The light of stars in the red, green and blue channel of the image (the SDSS bands i, r and g).
-OLD = np.array([1.28, 1.0, 0.62], np.float32)
+OLD = np.array([1.29, 1.0, 0.57], np.float32)
 MIDDLE = np.array([1.13, 0.98, 0.80], np.float32)
 YOUNG = np.array([0.85, 0.93, 1.16], np.float32)
 DUST = np.array([0.6, 0.85, 1.25], np.float32)  # what dust takes away, as optical depth
@@ -138,7 +138,7 @@ def _disk(
     galaxy: Galaxy, long: np.ndarray, short: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """The disk's light, 1 in total without its arms and bar: older stars, and young ones."""
-    scale = (0.40 if galaxy.kind == "disk" else 0.33) * (1 + 0.2 * (1 - galaxy.roundness))
+    scale = (0.40 if galaxy.kind == "disk" else 0.33) * (1 + 0.05 * (1 - galaxy.roundness))
     cosine = math.cos(math.radians(galaxy.inclination))
     edge_on = 1 / (1 + (cosine / (1.6 * galaxy.thickness)) ** 6)  # from the plane's picture over to the side view
     foreshortening = max(cosine, 0.12)
@@ -152,6 +152,7 @@ def _side_view(galaxy: Galaxy, long: np.ndarray, short: np.ndarray, scale: float
     height = scale * math.hypot(galaxy.thickness, 0.5 * cosine)
     along = np.abs(long) / scale
     profile = np.sqrt(1 + math.pi / 2 * along) * np.exp(-along)  # R K1(R) has the same limits, near and far
+    profile /= 1 + (along / 3.5) ** 6  # disks end there (van der Kruit & Searle 1981)
     across = np.cosh(np.minimum(np.abs(short) / height, 20)) ** -2
     return profile * across / (2.57 * scale * 2 * height)
 
