@@ -18,8 +18,8 @@ from gzutils.simulation.light import MIDDLE, OLD, YOUNG, coloured, component_lig
 FRAME = 424  # pixels of the final image, a side
 RADIUS_PIXELS = 50  # a galaxy's radius in the final image
 CAMERA_PIXEL = 0.396  # arcseconds
-SOFTENING = 4.1  # light at which the stretch turns from linear to logarithmic, in units of the sky's noise
-BRIGHTNESS = 47.5  # grey levels a unit of the stretch
+SOFTENING = 3.3  # light at which the stretch turns from linear to logarithmic, in units of the sky's noise
+BRIGHTNESS = 42.0  # grey levels a unit of the stretch
 PEDESTAL = np.array([-0.08, -0.05, -0.25], np.float32)  # the sky that is left, in units of its noise
 NOISE = np.array([1.0, 0.85, 0.95], np.float32)  # of the three bands
 ELECTRONS = 25.0  # in one unit of light: the sky's noise is the root of some 600 electrons
