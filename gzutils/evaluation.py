@@ -85,6 +85,15 @@ def predict(model: keras.Model, store: Store, rows: np.ndarray, batch_size: int 
         return predictor.predict(Batches(store, rows, batch_size), verbose=0)
 
 
+def noise_floor(truth: np.ndarray, labels: np.ndarray) -> float:
+    """The RMSE of the true probabilities against the votes, (N, 37) each.
+
+    Forty-odd volunteers scatter around the truth, and no model can foresee how: this is the best that one can reach.
+    Only simulated galaxies have a truth, see `Run.true_probabilities`.
+    """
+    return rmse(truth, labels)
+
+
 def measure(
     model: keras.Model,
     trained: Trained,
@@ -100,11 +109,13 @@ def measure(
     `rmse` is measured with the best weights on unchanged images; `rmse_during_training` is what the history says of
     the best epoch (training galaxies augmented, dropout on), the way the report gives its training and validation RMSE.
     `predicted`, by part of the split, is made with the model where it is not given.
+    `noise_floor_test_rmse` is what the best possible model would reach; None (null) for real galaxies.
     """
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
     predicted = predicted or {name: predict(model, store, rows) for name, rows in parts.items()}
     test_labels = store.labels[split.test]
     guess = np.broadcast_to(mean_prediction(store, split), test_labels.shape)
+    truth = run.true_probabilities(store.galaxy_ids[split.test])
     return {
         "model": model.name,
         "profile": run.profile.name,
@@ -125,6 +136,7 @@ def measure(
         "test_rmse_by_question": rmse_by_question(predicted["test"], test_labels).to_dict(),
         "test_constraint_violation": constraint_violation(predicted["test"]),
         "mean_guess_test_rmse": rmse(guess, test_labels),
+        "noise_floor_test_rmse": None if truth is None else noise_floor(truth, test_labels),
         "precision": model.dtype_policy.name,
         "versions": backend.versions(),
         "device": backend.device(),

@@ -48,13 +48,18 @@ def preprocess(jpeg: bytes) -> np.ndarray:
             if image.size != (RAW_SIZE, RAW_SIZE) or image.mode != "RGB":
                 width, height = image.size
                 raise ValueError(f"{width}x{height} pixels, mode {image.mode}; expected 424x424 RGB")
-            margin = (RAW_SIZE - CROP) // 2
-            centre = image.crop((margin, margin, margin + CROP, margin + CROP))
+            centre = crop(image)
     except UnidentifiedImageError:
         raise ValueError("not a JPEG file") from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"damaged JPEG: {error}") from None
     return np.asarray(centre.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+
+
+def crop(image: Image.Image) -> Image.Image:
+    """The central 210x210 pixels of an image of 424x424, in any mode."""
+    margin = (RAW_SIZE - CROP) // 2
+    return image.crop((margin, margin, margin + CROP, margin + CROP))
 
 
 def find_or_make_raw(

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from gzutils import backend, files, preprocessing, profiles
 from gzutils.challenge import Challenge
 from gzutils.dataset import Split, Store, open_store, split_galaxies
 from gzutils.progress import in_notebook
+from gzutils.simulation import survey
 
 
 def home() -> Path:
@@ -87,6 +89,10 @@ class Run:
     def split(self, store: Store) -> Split:
         """The run's training, validation and test galaxies."""
         return split_galaxies(len(store), self.seed)
+
+    def true_probabilities(self, galaxy_ids: np.ndarray) -> np.ndarray | None:
+        """What infinitely many volunteers would say of simulated galaxies, float64 (N, 37); None for real ones."""
+        return survey.true_labels(self.seed, galaxy_ids) if self.data == "simulated" else None
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes the notebook's `metrics.json`."""

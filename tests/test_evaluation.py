@@ -10,6 +10,7 @@ from gzutils.decision_tree import QUESTIONS
 from gzutils.losses import ConstrainedMeanSquaredError
 from gzutils.models.parallel_cnn import parallel_cnn
 from gzutils.profiles import Training
+from gzutils.simulation import survey
 
 
 def test_rmse_is_equation_1():
@@ -45,6 +46,15 @@ def test_constraint_violation_counts_the_eleven_deviations():
     assert evaluation.constraint_violation(labels) == pytest.approx(0.25)
 
 
+def test_only_simulated_galaxies_have_a_truth(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    galaxy_ids = np.array([100001, 100004])
+    truth = runs.start("02_parallel_cnn", "smoke", seed=3).true_probabilities(galaxy_ids)
+    assert np.array_equal(truth, [survey.simulate(3, number)[2] for number in (0, 3)])
+    real = runs.start("02_parallel_cnn", "smoke", data="kaggle")
+    assert real.true_probabilities(galaxy_ids) is None
+
+
 def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store = make_tiny_store(tmp_path / "store")
@@ -63,6 +73,8 @@ def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
     assert metrics["mean_guess_test_rmse"] == pytest.approx(
         np.sqrt(np.mean((store.labels[split.test] - means) ** 2)), rel=1e-5
     )
+    truth = run.true_probabilities(store.galaxy_ids[split.test])
+    assert metrics["noise_floor_test_rmse"] == evaluation.rmse(truth, store.labels[split.test])
     assert metrics["parameters"] == model.count_params()
     assert metrics["trainable_parameters"] < metrics["parameters"]
     assert {"epochs", "best_epoch", "seconds_per_epoch", "seed", "profile", "data", "initial_weights", "device"} <= set(

@@ -16,10 +16,10 @@ from PIL import Image
 
 from gzutils.decision_tree import COLUMNS, QUESTIONS, check_labels, constraint_residuals
 from gzutils.simulation import survey
-from gzutils.simulation.drawing import draw_galaxy
+from gzutils.simulation.drawing import draw_component, draw_galaxy
 from gzutils.simulation.galaxies import Galaxy, draw_properties
-from gzutils.simulation.survey import make_survey, simulate
-from gzutils.simulation.volunteers import answer_probabilities, true_probabilities, vote
+from gzutils.simulation.survey import component_of, image_of, make_survey, simulate, true_labels
+from gzutils.simulation.volunteers import answer_probabilities, true_probabilities, vote, vote_variance
 
 
 def a_disk(**properties: object) -> Galaxy:
@@ -123,6 +123,95 @@ def test_where_nobody_reaches_question_6_nothing_is_odd():
     unanswered = votes[:, COLUMNS.index("Class1.3")] == 1
     assert unanswered.any()
     assert np.all(votes[unanswered, COLUMNS.index("Class6.2")] == 1)
+
+
+@pytest.fixture(scope="module")
+def many_votes():
+    """Votes and true probabilities of 1,500 galaxies, (1500, 37) each."""
+    galaxies = [simulate(0, number) for number in range(1500)]
+    return np.stack([votes for _, votes, _ in galaxies]), np.stack([truth for _, _, truth in galaxies])
+
+
+def test_votes_fit_their_probabilities_over_many_galaxies(many_votes):
+    votes, truth = many_votes
+    chi_square = ((votes - truth) ** 2).sum(axis=0) / vote_variance(truth).sum(axis=0)
+    # Each is a mean over 1,500 galaxies; rare answers rest on few of them.
+    assert np.all(np.abs(chi_square - 1) < 0.45)
+    assert np.all(np.abs(votes.mean(axis=0) - truth.mean(axis=0)) < 0.006)
+
+
+def test_the_noise_floor_is_the_binomial_expectation(many_votes):
+    votes, truth = many_votes
+    floor = np.sqrt(np.mean((votes - truth) ** 2))
+    assert floor == pytest.approx(np.sqrt(vote_variance(truth).mean()), rel=0.02)
+
+
+def test_the_expected_variance_counts_galaxies_whose_oddness_nobody_judged():
+    galaxy = a_disk(artifact=1.0, artifact_kind="star")  # 0.95 say "star or artifact", one in ten times all do
+    rng = np.random.default_rng(0)
+    truth = true_probabilities(galaxy)
+    votes = np.stack([vote(galaxy, rng) for _ in range(6000)])
+    measured = ((votes - truth) ** 2).mean(axis=0)
+    assert measured[[13, 14]] == pytest.approx(vote_variance(truth[None])[0, [13, 14]], rel=0.08)
+
+
+def test_the_labels_resemble_the_challenges(many_votes):
+    votes, _ = many_votes
+    # Means over 602 real galaxies: smooth, features, edge-on, spiral, odd, completely round.
+    real = {"Class1.1": 0.43, "Class1.2": 0.55, "Class2.1": 0.12, "Class4.1": 0.22, "Class6.1": 0.215, "Class7.1": 0.18}
+    for name, mean in real.items():
+        assert votes[:, COLUMNS.index(name)].mean() == pytest.approx(mean, abs=0.04)
+    assert 0.15 < np.sqrt(votes.var(axis=0).mean()) < 0.18  # the RMSE of guessing the mean; real: 0.164
+
+
+def test_the_truth_of_a_survey_can_be_asked_by_id():
+    assert np.array_equal(true_labels(3, np.array([100003, 100001])), [simulate(3, n)[2] for n in (2, 0)])
+
+
+def moments(light):
+    """Centre (x, y), spread along and across, and angle of the long axis of a picture's light."""
+    y, x = np.mgrid[:424, :424] - 211.5
+    weight = light / light.sum()
+    centre = (weight * x).sum(), (weight * y).sum()
+    xx, yy, xy = (weight * x * x).sum(), (weight * y * y).sum(), (weight * x * y).sum()
+    values, vectors = np.linalg.eigh([[xx, xy], [xy, yy]])
+    return centre, np.sqrt(values[::-1]), np.arctan2(vectors[1, 1], vectors[0, 1]) % np.pi
+
+
+def test_components_lie_where_they_must():
+    galaxy = a_disk(bar_strength=0.9, ring_strength=0.6, bulge_fraction=0.2, position_angle=0.0, orientation=0.7)
+    maps = {name: draw_component(galaxy, name, np.random.default_rng(2)) for name in ("bulge", "bar", "arms", "ring")}
+    for light in maps.values():
+        assert light.shape == (424, 424)
+        assert light.min() >= 0
+        assert light.max() == pytest.approx(1, abs=0.05)
+    centre, (long, short), _ = moments(maps["bulge"])
+    assert np.hypot(*centre) < 2
+    assert short > 0.9 * long
+    centre, (long, short), angle = moments(maps["bar"])
+    assert np.hypot(*centre) < 3
+    assert long > 2 * short
+    assert angle == pytest.approx(0.7, abs=0.1)
+    radius = np.hypot(*(np.mgrid[:424, :424] - 211.5))
+    ring_radius = (maps["ring"] * radius).sum() / maps["ring"].sum()
+    assert ring_radius == pytest.approx(50 * galaxy.ring_radius * galaxy.extent, rel=0.2)
+    assert maps["arms"][radius < 5].mean() < 0.2 * maps["arms"][(radius > 25) & (radius < 50)].max()
+
+
+def test_a_component_that_is_not_there_has_no_light():
+    for name in ("bar", "ring"):
+        galaxy = a_disk(bar_strength=0.0, ring_strength=0.0)
+        assert not draw_component(galaxy, name, np.random.default_rng(0)).any()
+    with pytest.raises(ValueError, match="no component 'nose'; choose one of bulge, "):
+        draw_component(a_disk(), "nose", np.random.default_rng(0))
+
+
+def test_a_component_map_belongs_to_the_image_of_the_survey():
+    number = next(n for n in range(200) if simulate(0, n)[0].arm_strength > 0.7 and simulate(0, n)[0].face_on > 0.6)
+    galaxy = simulate(0, number)[0]
+    image = image_of(galaxy, 0, number).mean(axis=2)
+    disk = component_of(galaxy, 0, number, "disk")
+    assert np.corrcoef(image.ravel(), np.sqrt(disk).ravel())[0, 1] > 0.7
 
 
 def test_a_survey_has_the_challenges_layout(tmp_path):

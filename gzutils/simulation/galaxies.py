@@ -1,7 +1,7 @@
 """What a simulated galaxy is: a handful of numbers, drawn at random, that its image and its votes depend on.
 
 The frequencies are chosen so that the votes resemble those of the Kaggle challenge (Willett et al. 2013,
-https://arxiv.org/abs/1308.3496): about four in ten galaxies are spheroids, half are disks, the rest irregular.
+https://arxiv.org/abs/1308.3496): four in ten galaxies are spheroids, more than half are disks, the rest irregular.
 """
 
 import dataclasses
@@ -71,7 +71,7 @@ class Galaxy:
 
 def draw_properties(rng: np.random.Generator) -> Galaxy:
     """A galaxy at random."""
-    kind = str(rng.choice(["spheroid", "disk", "irregular"], p=[0.41, 0.53, 0.06]))
+    kind = str(rng.choice(["spheroid", "disk", "irregular"], p=[0.41, 0.545, 0.045]))
     values = _neutral(kind, rng)
     if kind == "spheroid":
         values |= _spheroid(rng)
@@ -90,9 +90,9 @@ def _neutral(kind: str, rng: np.random.Generator) -> dict:
     return values | {
         "kind": kind,
         "radius": float(np.clip(rng.lognormal(math.log(5.9), 0.4), 3.2, 13.0)),
-        "extent": float(np.clip(rng.lognormal(0.05, 0.2), 0.65, 1.8)),
-        "seeing": float(np.clip(rng.normal(1.3, 0.12), 1.0, 1.7)),
-        "surface_brightness": float(np.clip(rng.lognormal(math.log(22), 0.38), 7, 55)),
+        "extent": float(np.clip(rng.lognormal(0.16, 0.14), 0.8, 1.8)),
+        "seeing": float(np.clip(rng.normal(1.2, 0.12), 0.9, 1.6)),
+        "surface_brightness": float(np.clip(rng.lognormal(math.log(18.5), 0.38), 6, 46)),
         "position_angle": rng.uniform(0, math.pi),
         "axis_ratio": 1.0,
         "sersic_index": 1.0,
@@ -104,27 +104,27 @@ def _neutral(kind: str, rng: np.random.Generator) -> dict:
 
 def _spheroid(rng: np.random.Generator) -> dict:
     return {
-        "axis_ratio": float(np.clip(1 - rng.beta(1.5, 3.2), 0.22, 1)),
-        "sersic_index": float(np.clip(rng.normal(2.2, 0.6), 1.1, 4)),
+        "axis_ratio": float(np.clip(1 - rng.beta(1.4, 3.9), 0.22, 1)),
+        "sersic_index": float(np.clip(rng.normal(2.5, 0.7), 1.1, 4.5)),
         "bulge_fraction": 1.0,
-        "redness": float(np.clip(rng.normal(0.85, 0.14), 0.3, 1)),
+        "redness": float(np.clip(rng.normal(0.72, 0.2), 0.15, 1)),
     }
 
 
 def _disk(rng: np.random.Generator) -> dict:
     bulge = float(np.clip(rng.beta(1.4, 4.4), 0, 0.75))
     arms = float(rng.beta(1.2, 0.9)) if rng.random() < 0.92 else 0.0
-    ring = float(rng.beta(2, 2)) if rng.random() < 0.10 else 0.0
+    ring = float(rng.beta(2, 2)) if rng.random() < 0.13 else 0.0
     number = int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.04, 0.72, 0.10, 0.07, 0.045, 0.025]))
     return {
         "inclination": math.degrees(math.acos(rng.uniform(0, 1))),
-        "thickness": rng.uniform(0.06, 0.16),
+        "thickness": rng.uniform(0.15, 0.32),
         "bulge_fraction": bulge,
         "axis_ratio": rng.uniform(0.65, 0.95),
         "sersic_index": float(np.clip(rng.normal(1.3 + 2.5 * bulge, 0.4), 0.8, 4)),
         "boxiness": float(rng.beta(1, 3)),
-        # Early types (large bulges) are redder and wind their arms more tightly (Kennicutt 1981).
-        "redness": float(np.clip(rng.normal(0.25 + 0.9 * bulge, 0.18), 0, 1)),
+        # Early types (large bulges, weak arms) are redder and wind their arms more tightly (Kennicutt 1981).
+        "redness": float(np.clip(rng.normal(0.33 + 0.9 * bulge - 0.15 * arms, 0.2), 0, 1)),
         "orientation": rng.uniform(0, math.pi),
         "bar_strength": float(rng.beta(2, 1.2)) if rng.random() < 0.42 else 0.0,
         "bar_length": rng.uniform(0.3, 0.55),

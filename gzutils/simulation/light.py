@@ -4,6 +4,7 @@ Three kinds of stars make it up, each with its colour: old ones (bulges, spheroi
 (arms, rings, knots). Lengths are in the galaxy's radii, angles in radians; pictures are float32 (side, side).
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -12,13 +13,20 @@ from PIL import Image
 from gzutils.simulation.galaxies import Galaxy
 
 # The light of stars in the red, green and blue channel of the image (the SDSS bands i, r and g).
-OLD = np.array([1.28, 1.0, 0.62], np.float32)
+OLD = np.array([1.29, 1.0, 0.57], np.float32)
 MIDDLE = np.array([1.13, 0.98, 0.80], np.float32)
 YOUNG = np.array([0.85, 0.93, 1.16], np.float32)
 DUST = np.array([0.6, 0.85, 1.25], np.float32)  # what dust takes away, as optical depth
 
 
-def galaxy_light(galaxy: Galaxy, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def galaxy_light(
+    galaxy: Galaxy,
+    x: np.ndarray,
+    y: np.ndarray,
+    rng: np.random.Generator,
+    bulge_light: float = 1.0,
+    disk_light: float = 1.0,
+) -> np.ndarray:
     """The light of the galaxy and its companion, float32 (side, side, 3), in arbitrary units.
 
     Args:
@@ -26,6 +34,7 @@ def galaxy_light(galaxy: Galaxy, x: np.ndarray, y: np.ndarray, rng: np.random.Ge
         x: (1, side), float32, from the galaxy's centre.
         y: (side, 1), likewise.
         rng: for the bends and clumps that are different in each galaxy.
+        bulge_light, disk_light: 0 leaves the bulge (a spheroid is all bulge) or the disk out.
     """
     side = x.shape[1]
     if galaxy.disturbance > 0:
@@ -35,25 +44,60 @@ def galaxy_light(galaxy: Galaxy, x: np.ndarray, y: np.ndarray, rng: np.random.Ge
     long, short = x * cosine + y * sine, y * cosine - x * sine
 
     if galaxy.kind == "spheroid":
-        light = coloured(_spheroid(galaxy, long, short), MIDDLE + galaxy.redness * (OLD - MIDDLE))
+        light = coloured(bulge_light * _spheroid(galaxy, long, short), MIDDLE + galaxy.redness * (OLD - MIDDLE))
     else:
         middle, young = _disk(galaxy, long, short, rng)
         light = coloured(middle, YOUNG + galaxy.redness * (OLD - YOUNG))
         light += coloured(young, YOUNG + 0.5 * galaxy.redness * (MIDDLE - YOUNG))
-        light *= 1 - galaxy.bulge_fraction
-        light += coloured(galaxy.bulge_fraction * _bulge(galaxy, long, short), OLD)
+        light *= disk_light * (1 - galaxy.bulge_fraction)
+        light += coloured(bulge_light * galaxy.bulge_fraction * _bulge(galaxy, long, short), OLD)
     if galaxy.disturbance > 0:
         lopsided = np.exp(0.9 * galaxy.disturbance * random_waves(9, side, rng))
         light *= lopsided[:, :, None]
     if galaxy.dust_lane > 0:
         light *= np.exp(
-            coloured(-3.0 * galaxy.dust_lane * (1 - galaxy.face_on) * _dust_lane(galaxy, long, short), DUST)
+            coloured(-4.5 * galaxy.dust_lane * (1 - galaxy.face_on) * _dust_lane(galaxy, long, short), DUST)
         )
     if galaxy.companion > 0:
         light += _companion(galaxy, x, y, float(light.sum()) / 3)
     if galaxy.arc_strength > 0:
         light += coloured(_arc(galaxy, x, y, float(light.sum()) / 3), YOUNG)
     return light
+
+
+def component_light(
+    galaxy: Galaxy, component: str, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The light of one part of the galaxy, float32 (side, side), mean of the three bands; arguments as above.
+
+    The part is what is missing when the galaxy is drawn without it, from the same random numbers: therefore these are
+    drawn whether they are needed or not.
+
+    Args:
+        component: "bulge", "bar", "arms", "ring", or "disk" for all but the bulge. Zeros where the galaxy has none.
+
+    Raises:
+        ValueError: there is no such component.
+    """
+    alone = dataclasses.replace(galaxy, companion=0.0, interaction=0.0, arc_strength=0.0)
+    without = {
+        "bulge": {"bulge_light": 0.0},
+        "disk": {"disk_light": 0.0},
+        "bar": {"bar_strength": 0.0},
+        "arms": {"arm_strength": 0.0},
+        "ring": {"ring_strength": 0.0},
+    }
+    if component not in without:
+        raise ValueError(f"there is no component {component!r}; choose one of {', '.join(without)}")
+    state = rng.bit_generator.state
+    whole = galaxy_light(alone, x, y, rng)
+    rng.bit_generator.state = state
+    change = without[component]
+    if component in ("bulge", "disk"):
+        rest = galaxy_light(alone, x, y, rng, **change)
+    else:
+        rest = galaxy_light(dataclasses.replace(alone, **change), x, y, rng)
+    return (whole - rest).clip(0).mean(axis=2)
 
 
 def coloured(light: np.ndarray, colour: np.ndarray) -> np.ndarray:
@@ -94,7 +138,7 @@ def _disk(
     galaxy: Galaxy, long: np.ndarray, short: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """The disk's light, 1 in total without its arms and bar: older stars, and young ones."""
-    scale = (0.43 if galaxy.kind == "disk" else 0.33) * (1 + 0.2 * (1 - galaxy.roundness))
+    scale = (0.40 if galaxy.kind == "disk" else 0.33) * (1 + 0.05 * (1 - galaxy.roundness))
     cosine = math.cos(math.radians(galaxy.inclination))
     edge_on = 1 / (1 + (cosine / (1.6 * galaxy.thickness)) ** 6)  # from the plane's picture over to the side view
     foreshortening = max(cosine, 0.12)
@@ -108,6 +152,7 @@ def _side_view(galaxy: Galaxy, long: np.ndarray, short: np.ndarray, scale: float
     height = scale * math.hypot(galaxy.thickness, 0.5 * cosine)
     along = np.abs(long) / scale
     profile = np.sqrt(1 + math.pi / 2 * along) * np.exp(-along)  # R K1(R) has the same limits, near and far
+    profile /= 1 + (along / 3.5) ** 6  # disks end there (van der Kruit & Searle 1981)
     across = np.cosh(np.minimum(np.abs(short) / height, 20)) ** -2
     return profile * across / (2.57 * scale * 2 * height)
 
@@ -122,9 +167,10 @@ def _disk_plane(
     radius = np.sqrt(u**2 + v**2 + 1e-4)
     disk = np.exp(-radius / scale) / (2 * math.pi * scale**2)
     knots = np.exp(1.6 * galaxy.clumpiness * random_waves(max(side // 5, 24), side, rng))
+    wander, patches = random_waves(9, side, rng), random_waves(9, side, rng)  # drawn always: see `component_light`
     if galaxy.arm_strength > 0:
-        arms = galaxy.arm_strength * disk * _arms(galaxy, u, v, radius, rng)
-        older, young = (1 - 0.55 * galaxy.arm_strength) * disk + arms, 3 * arms * knots
+        arms = galaxy.arm_strength * disk * _arms(galaxy, u, v, radius, wander, patches)
+        older, young = (1 - 0.55 * galaxy.arm_strength) * disk + arms, 2.2 * arms * knots
     else:
         older, young = disk, 0.25 * disk * (knots - 1).clip(0)
     if galaxy.ring_strength > 0:
@@ -135,22 +181,24 @@ def _disk_plane(
         length, width = galaxy.bar_length, 0.26 * galaxy.bar_length
         older += 3.2 * galaxy.bar_strength * np.exp(-(np.abs(u / length) ** 3) - np.abs(v / width) ** 3)
     if galaxy.irregularity > 0:
-        patches = np.exp(1.2 * galaxy.irregularity * random_waves(16, side, rng))
-        older *= patches
-        young += 1.2 * disk * patches
+        clouds = np.exp(1.2 * galaxy.irregularity * random_waves(16, side, rng))
+        older *= clouds
+        young += 1.2 * disk * clouds
     return older, young
 
 
-def _arms(galaxy: Galaxy, u: np.ndarray, v: np.ndarray, radius: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Logarithmic spirals, 0 to 1, from the bar or the bulge outwards."""
+def _arms(
+    galaxy: Galaxy, u: np.ndarray, v: np.ndarray, radius: np.ndarray, wander: np.ndarray, patches: np.ndarray
+) -> np.ndarray:
+    """Logarithmic spirals, about 0 to 1, from the bar or the bulge outwards; real ones wander and fade in places."""
     turn = galaxy.handedness * np.arctan2(v, u) - np.log(radius / galaxy.bar_length) / math.tan(
         math.radians(galaxy.arm_pitch)
     )
-    phase = galaxy.arm_number * turn + 0.6 * random_waves(7, u.shape[0], rng)  # real arms wander
+    phase = galaxy.arm_number * turn + 0.9 * wander
     start = max(0.22, 0.8 * galaxy.bar_strength * galaxy.bar_length)
     begun = 1 / (1 + (start / radius) ** 3)
     ended = 1 / (1 + (radius / 1.5) ** 6)
-    return np.exp(2.2 * (np.cos(phase) - 1)) * begun * ended
+    return np.exp(1.8 * (np.cos(phase) - 1) + 0.5 * patches) * begun * ended
 
 
 def _dust_lane(galaxy: Galaxy, long: np.ndarray, short: np.ndarray) -> np.ndarray:

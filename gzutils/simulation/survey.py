@@ -16,7 +16,7 @@ from PIL import Image
 from gzutils.decision_tree import COLUMNS
 from gzutils.files import read_json, sources_fingerprint, whole_file, write_json
 from gzutils.progress import progress
-from gzutils.simulation.drawing import draw_galaxy
+from gzutils.simulation.drawing import draw_component, draw_galaxy
 from gzutils.simulation.galaxies import Galaxy, draw_properties
 from gzutils.simulation.volunteers import true_probabilities, vote
 
@@ -109,6 +109,16 @@ def simulate(seed: int, number: int) -> tuple[Galaxy, np.ndarray, np.ndarray]:
 def image_of(galaxy: Galaxy, seed: int, number: int) -> np.ndarray:
     """Its image in that survey, uint8 (424, 424, 3)."""
     return draw_galaxy(galaxy, _stream(seed, number, 1))
+
+
+def component_of(galaxy: Galaxy, seed: int, number: int, component: str) -> np.ndarray:
+    """Where its "bulge", "bar", "arms", "ring" or "disk" is in that image, float32 (424, 424), see `draw_component`."""
+    return draw_component(galaxy, component, _stream(seed, number, 1))
+
+
+def true_labels(seed: int, galaxy_ids: np.ndarray) -> np.ndarray:
+    """The true probabilities, float64 (N, 37), of galaxies of the survey with this seed, as `simulated_truth.csv`."""
+    return np.stack([true_probabilities(draw_properties(_stream(seed, int(i) - FIRST_ID, 0))) for i in galaxy_ids])
 
 
 def _stream(seed: int, number: int, purpose: int) -> np.random.Generator:

@@ -14,14 +14,15 @@ import numpy as np
 from gzutils.decision_tree import NORMALISED, QUESTIONS, Question
 from gzutils.simulation.galaxies import Galaxy
 
+VOLUNTEERS = range(40, 51)  # how many look at a galaxy, each number as likely
 Split = Callable[[Question, float], np.ndarray]
 
 
 def visibility(galaxy: Galaxy) -> float:
     """How well detail is seen, 0 to 1: many resolution elements across the galaxy, and light well above the noise."""
     resolution = galaxy.radius * galaxy.extent / galaxy.seeing
-    sharp = 1 / (1 + (2.4 / resolution) ** 2.5)
-    bright = 1 / (1 + (6 / galaxy.surface_brightness) ** 1.5)
+    sharp = 1 / (1 + (2.6 / resolution) ** 2.5)
+    bright = 1 / (1 + (5 / galaxy.surface_brightness) ** 1.5)
     return sharp * bright
 
 
@@ -43,14 +44,14 @@ def answer_probabilities(galaxy: Galaxy) -> dict[int, np.ndarray]:
     return {
         1: _smooth_or_features(galaxy, seen, arms, edge_on),
         2: np.array([edge_on, 1 - edge_on]),
-        3: _yes_no(-3.0 + 10.5 * galaxy.bar_strength * (1 - 0.6 * galaxy.bulge_fraction) * detail),
-        4: _yes_no(-2.9 + 15 * arms + 1.5 * galaxy.ring_strength * detail),
+        3: _yes_no(-2.6 + 10.5 * galaxy.bar_strength * (1 - 0.6 * galaxy.bulge_fraction) * detail),
+        4: _yes_no(-2.7 + 13.5 * arms + 1.5 * galaxy.ring_strength * detail),
         5: _bulge_size(galaxy),
         6: _odd(galaxy, seen),
-        7: _ordered(galaxy.roundness, thresholds=(0.44, 0.75), width=0.055)[::-1],
+        7: _ordered(galaxy.roundness, thresholds=(0.46, 0.79), width=0.06)[::-1],
         8: _odd_feature(galaxy, seen),
         9: _edge_on_bulge(galaxy),
-        10: _ordered(galaxy.arm_pitch, thresholds=(17.5, 26.5), width=4.0),
+        10: _ordered(galaxy.arm_pitch, thresholds=(17.5, 28.5), width=4.0),
         11: _arm_number(galaxy, arms),
     }
 
@@ -64,8 +65,35 @@ def true_probabilities(galaxy: Galaxy) -> np.ndarray:
 def vote(galaxy: Galaxy, rng: np.random.Generator) -> np.ndarray:
     """The 37 labels (float64) that 40 to 50 volunteers give."""
     probabilities = answer_probabilities(galaxy)
-    volunteers = int(rng.integers(40, 51))
+    volunteers = int(rng.choice(VOLUNTEERS))
     return _walk(volunteers, lambda question, reached: rng.multinomial(reached, probabilities[question.number]))
+
+
+def vote_variance(truth: np.ndarray) -> np.ndarray:
+    """The mean squared distance of votes from true probabilities, (N, 37) each: what no prediction can get below.
+
+    Each of n volunteers gives an answer with its true probability p, wherever in the tree it stands, so its count is
+    binomial and its share has the variance p (1 - p) / n. Question 6 and what follows it are counted over the m
+    volunteers who reached it, themselves a binomial number: p (1 - p) / m. Where m is 0, the label is 0, or 1 for "no".
+    """
+    truth = np.asarray(truth, np.float64)
+    inverse = sum(1 / n for n in VOLUNTEERS) / len(VOLUNTEERS)
+    variance = truth * (1 - truth) * inverse
+    first, odd = QUESTIONS[0].slice, QUESTIONS[5].slice
+    artifact = truth[:, first.stop - 1]
+    nobody, inverse_reached = np.zeros(len(truth)), np.zeros(len(truth))
+    for n in VOLUNTEERS:
+        nobody += artifact**n / len(VOLUNTEERS)
+        for m in range(1, n + 1):
+            chance = math.comb(n, m) * (1 - artifact) ** m * artifact ** (n - m)
+            inverse_reached += chance / m / len(VOLUNTEERS)
+    for part in (odd, QUESTIONS[7].slice):
+        p = truth[:, part]
+        unasked = p**2
+        if part == odd:
+            unasked[:, -1] = (1 - p[:, -1]) ** 2
+        variance[:, part] = p * (1 - p) * inverse_reached[:, None] + unasked * nobody[:, None]
+    return variance
 
 
 def _order_of_questions() -> tuple[Question, ...]:
@@ -131,8 +159,8 @@ def _shares(weights: list[float]) -> np.ndarray:
 
 def _edge_on(galaxy: Galaxy) -> float:
     if galaxy.kind == "spheroid":  # a cigar may pass for a disk from the side
-        return _logistic((0.38 - galaxy.axis_ratio) / 0.07) * 0.7
-    return 0.95 * _logistic((galaxy.inclination - 76.5 - 10 * galaxy.irregularity) / 3.0)
+        return _logistic((0.38 - galaxy.axis_ratio) / 0.07) * 0.75
+    return 0.95 * _logistic((galaxy.inclination - 75.8 - 10 * galaxy.irregularity) / 3.0)
 
 
 def _smooth_or_features(galaxy: Galaxy, seen: float, arms: float, edge_on: float) -> np.ndarray:
@@ -147,14 +175,14 @@ def _smooth_or_features(galaxy: Galaxy, seen: float, arms: float, edge_on: float
     outline = 3.0 * edge_on + 1.4 * galaxy.dust_lane * (1 - galaxy.face_on) * seen
     disk = 1.0 * (1 - galaxy.bulge_fraction) if galaxy.kind != "spheroid" else 0.0
     features = _logistic(
-        -2.1
-        + 1.2 * (1 - galaxy.roundness)
-        + disk
-        + inside * galaxy.face_on * seen
-        + 4 * arms
-        + outline
-        + peculiar * seen
-        + 0.6 * (1 - seen)
+        -1.68
+        + 1.0 * (1 - galaxy.roundness)
+        + 0.8 * disk
+        + 0.8 * inside * galaxy.face_on * seen
+        + 3.5 * arms
+        + 0.85 * outline
+        + 0.8 * peculiar * seen
+        + 0.5 * (1 - seen)
     )
     artifact = 0.012 + 0.022 * (1 - seen) + 0.9 * galaxy.artifact ** (1.0 if galaxy.artifact_kind == "star" else 2.5)
     artifact = min(artifact, 0.95)
@@ -162,13 +190,13 @@ def _smooth_or_features(galaxy: Galaxy, seen: float, arms: float, edge_on: float
 
 
 def _bulge_size(galaxy: Galaxy) -> np.ndarray:
-    return _ordered(math.sqrt(galaxy.bulge_fraction), thresholds=(0.01, 0.48, 1.12), width=0.12)
+    return _ordered(math.sqrt(galaxy.bulge_fraction), thresholds=(0.02, 0.5, 1.1), width=0.12)
 
 
 def _odd_weights(galaxy: Galaxy) -> list[float]:
     """The evidence for each kind of odd feature, in the order of question 8."""
     return [
-        4.5 * galaxy.ring_strength * galaxy.face_on,
+        5.5 * galaxy.ring_strength * galaxy.face_on,
         2.2 * galaxy.arc_strength,
         2.2 * galaxy.disturbance,
         2.6 * galaxy.irregularity,
@@ -183,7 +211,7 @@ def _odd(galaxy: Galaxy, seen: float) -> np.ndarray:
 
 
 def _odd_feature(galaxy: Galaxy, seen: float) -> np.ndarray:
-    chance = [0.10, 0.05, 0.10, 0.09, 0.50, 0.09, 0.01]  # what is said where nothing is
+    chance = [0.10, 0.05, 0.10, 0.09, 0.40, 0.09, 0.01]  # what is said where nothing is
     return _shares([c + w**1.5 * (0.3 + seen) for c, w in zip(chance, _odd_weights(galaxy), strict=True)])
 
 

@@ -1,0 +1,100 @@
+"""The simulated survey's score: what a model that saw simulated galaxies alone is worth on real ones; run by hand:
+
+    python tests/benchmarks/survey_score.py --sample FOLDER --galaxies 60000 --epochs 60
+
+FOLDER holds some of the challenge's labelled galaxies in its own layout (images_training_rev1 and
+training_solutions_rev1, zipped or not). A parallel CNN of a quarter of the width is trained on simulated galaxies by
+the report's protocol. Prints JSON: its RMSE on the real galaxies over that of predicting their own column means (the
+score, the lower the better) with the 95 % bootstrap interval, the same for simulated test galaxies with their noise
+floor, and for each question the ratio and by how much the predicted shares are too high on average.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from gzutils import backend
+
+
+def ratio(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int = 2000) -> dict:
+    """RMSE over that of the labels' own means, and what other galaxies of the kind might have given."""
+    errors = ((predicted - labels) ** 2).mean(axis=1)
+    guess_errors = ((labels - labels.mean(axis=0)) ** 2).mean(axis=1)
+    rows = np.random.default_rng(seed).integers(len(labels), size=(draws, len(labels)))
+    drawn = np.sqrt(errors[rows].mean(axis=1) / guess_errors[rows].mean(axis=1))
+    return {
+        "ratio": float(np.sqrt(errors.mean() / guess_errors.mean())),
+        "interval": np.quantile(drawn, [0.025, 0.975]).tolist(),
+        "rmse": float(np.sqrt(errors.mean())),
+        "mean_guess_rmse": float(np.sqrt(guess_errors.mean())),
+        "galaxies": len(labels),
+    }
+
+
+def main() -> None:
+    """Reads the options, makes the galaxies, trains, and prints the score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=Path, required=True, help="folder with real galaxies")
+    parser.add_argument("--galaxies", type=int, default=8_000, help="how many to simulate")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument(
+        "--rotation", type=float, default=25.0, help="of the augmentation, in degrees; the report's: 25"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder for the simulated galaxies")
+    parser.add_argument("--keep", type=Path, help="folder for the trained model; none is kept without it")
+    options = parser.parse_args()
+    backend.load()
+
+    import keras
+
+    from gzutils import dataset, evaluation, preprocessing, training
+    from gzutils.augmentation import RandomAffine
+    from gzutils.decision_tree import QUESTIONS
+    from gzutils.losses import ConstrainedMeanSquaredError
+    from gzutils.models.parallel_cnn import parallel_cnn
+    from gzutils.profiles import Training
+    from gzutils.simulation.survey import true_labels
+
+    simulated = preprocessing.find_or_make_store("simulated", options.data, None, options.galaxies, options.seed)
+    store = dataset.open_store(simulated)
+    split = dataset.split_galaxies(len(store), options.seed)
+    settings = Training(epochs=options.epochs, patience=options.epochs, batch_size=options.batch_size)
+    keras.utils.set_random_seed(options.seed)
+    model = parallel_cnn(0.25, 0.9)
+    with tempfile.TemporaryDirectory() as folder:
+        augmentation = RandomAffine(rotation=options.rotation, seed=options.seed)
+        loss = ConstrainedMeanSquaredError()
+        kept = options.keep or Path(folder) / "model"
+        trained = training.train(model, store, split, settings, loss, kept, augmentation, options.seed)
+        real = dataset.open_store(preprocessing.find_or_make_store("kaggle", folder, options.sample.resolve()))
+        real_labels = np.asarray(real.labels, np.float64)
+        predicted = evaluation.predict(model, real, np.arange(len(real)))
+    simulated_labels = store.labels[split.test]
+    result = {
+        "real": ratio(predicted, real_labels),
+        "simulated": ratio(evaluation.predict(model, store, split.test), simulated_labels),
+        "noise_floor_rmse": evaluation.noise_floor(
+            true_labels(options.seed, store.galaxy_ids[split.test]), simulated_labels
+        ),
+        "training": vars(settings)
+        | {"galaxies": len(store), "best_epoch": trained.best_epoch, "device": backend.device()},
+        "questions": {
+            f"{q.number} {q.short}": {
+                "ratio": round(ratio(predicted[:, q.slice], real_labels[:, q.slice])["ratio"], 3),
+                "too_high_by": dict(
+                    zip(q.columns, (predicted - real_labels)[:, q.slice].mean(axis=0).round(3).tolist(), strict=True)
+                ),
+            }
+            for q in QUESTIONS
+        },
+    }
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
