@@ -30,8 +30,13 @@ def load() -> None:
     with stderr_to(os.devnull):
         import keras
 
-        if keras.backend.backend() == "tensorflow":
-            keras.distribution.list_devices()
+        with contextlib.suppress(ImportError):
+            import tensorflow  # Keras looks for it on JAX, too
+
+            # That a function was compiled again concerns nobody who trains several networks in one notebook.
+            tensorflow.get_logger().setLevel("ERROR")
+            if keras.backend.backend() == "tensorflow":
+                keras.distribution.list_devices()
     if keras.backend.backend() not in ("tensorflow", "jax"):
         raise ValueError(
             f"Keras runs on {keras.backend.backend()} here; this kit needs TensorFlow or JAX (KERAS_BACKEND)"

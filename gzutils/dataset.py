@@ -122,8 +122,9 @@ class Batches(keras.utils.PyDataset):
         shared: bool = False,
     ):
         # Two threads read ahead. With one, Keras leaves this to tf.data, whose tuning thread can hold up the end of an
-        # epoch until the next power of two times 10 ms: on two cores epochs of 4.9 s then took 10.25 s.
-        super().__init__(workers=2)
+        # epoch until the next power of two times 10 ms: on two cores epochs of 4.9 s then took 10.25 s. With several
+        # devices TensorFlow's `fit` first looks at one batch, which then comes last if threads read ahead (Keras 3.15).
+        super().__init__(workers=2 if backend.replicas() == 1 else 1)
         if batch_size < 1:
             raise ValueError(f"the batch size is {batch_size}; it has to be at least 1")
         self.store, self.batch_size, self.shared = store, batch_size, shared

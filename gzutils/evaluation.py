@@ -102,15 +102,17 @@ def measure(
     store: Store,
     split: Split,
     initial_weights: str,
+    predicted: dict[str, np.ndarray] | None = None,
 ) -> dict:
     """All that the results table needs of a trained model, as written to `metrics.json`.
 
     `rmse` is measured with the best weights on unchanged images; `rmse_during_training` is what the history says of
     the best epoch (training galaxies augmented, dropout on), the way the report gives its training and validation RMSE.
+    `predicted`, by part of the split, is made with the model where it is not given.
     `noise_floor_test_rmse` is what the best possible model would reach; None (null) for real galaxies.
     """
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
-    predicted = {name: predict(model, store, rows) for name, rows in parts.items()}
+    predicted = predicted or {name: predict(model, store, rows) for name, rows in parts.items()}
     test_labels = store.labels[split.test]
     guess = np.broadcast_to(mean_prediction(store, split), test_labels.shape)
     truth = run.true_probabilities(store.galaxy_ids[split.test])

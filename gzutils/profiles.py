@@ -70,10 +70,14 @@ PROFILES = {
         ),
         vision_transformer=Training(epochs=28, patience=28, batch_size=32, model={"depth": 2}),
         vgg16=Training(
-            epochs=30, patience=30, batch_size=32, model={"input_scaling": "imagenet", "side": 96}, feature_copies=1
+            epochs=30, patience=30, batch_size=32, model={"input_scaling": "imagenet", "side": 64}, feature_copies=0
         ),
         resnet50=Training(
-            epochs=30, patience=30, batch_size=32, model={"input_scaling": "imagenet", "side": 96}, feature_copies=1
+            epochs=30,
+            patience=30,
+            batch_size=32,
+            model={"input_scaling": "imagenet", "side": 64, "units": 256},
+            feature_copies=0,
         ),
     ),
     "report": REPORT,

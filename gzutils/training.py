@@ -19,6 +19,7 @@ import pandas as pd
 
 from gzutils import backend, files
 from gzutils.dataset import Batches, Split, Store
+from gzutils.models import saved
 from gzutils.profiles import Training
 from gzutils.progress import Line
 
@@ -89,11 +90,10 @@ def train(
     trainer.build((None, *model.input_shape[1:]))
     _build_what_fit_would_build(trainer)
     remembered = _settings(model, store, settings, loss, augmentation, seed)
-    _refuse_other_settings(folder, remembered)
+    remember_settings(folder / "training.json", remembered)
     if (folder / "history.csv").is_file() and (folder / "model.keras").is_file():
-        model.set_weights(keras.saving.load_model(folder / "model.keras", compile=False).get_weights())
+        model.set_weights(saved.load(folder / "model.keras").get_weights())
         return _trained(pd.read_csv(folder / "history.csv"))
-    files.write_json(folder / "training.json", remembered)
     state = _Checkpoint(folder / "checkpoint.npz", model, trainer.optimizer)
     state.restore_or_save()
     backend.check_agreement(f"{files.fingerprint(remembered)}, {len(state.history)} epochs done")
@@ -102,7 +102,7 @@ def train(
     try:
         while not state.finished(settings):
             epoch = len(state.history)
-            _reset_random_state(trainer, seed, epoch)
+            set_draws(trainer, seed, epoch)
             views = np.atleast_2d(split.train)
             rows = views[epoch % len(views)]
             batches = Batches(store, rows, settings.batch_size, order_seed=(seed, epoch), shared=True)
@@ -158,17 +158,21 @@ def _settings(model, store, settings, loss, augmentation, seed) -> dict:
     }
 
 
-def _refuse_other_settings(folder: Path, settings: dict) -> None:
-    if not (folder / "training.json").is_file():
-        return
-    known = files.read_json(folder / "training.json")
-    # Through JSON and back, as the known ones went, so that tuples and lists compare equal.
-    differing = [key for key, value in json.loads(json.dumps(settings)).items() if known.get(key) != value]
+def remember_settings(path: Path, settings: dict) -> None:
+    """Writes to a file what its folder is made with.
+
+    Raises:
+        ValueError: it was made with other settings; the message names them.
+    """
+    settings = json.loads(json.dumps(settings))  # as a file gives them back, so that tuples and lists compare equal
+    known = files.read_json(path) if path.is_file() else settings
+    differing = [key for key, value in settings.items() if known.get(key) != value]
     if differing:
         raise ValueError(
-            f"{folder} holds a training with other settings (different: {'; '.join(differing)}); give this run a name "
+            f"{path.parent} was made with other settings (different: {'; '.join(differing)}); give this run a name "
             f"of its own (RUN, or --run NAME), or delete that folder (--fresh deletes the whole run)"
         )
+    files.write_json(path, settings)
 
 
 def _build_what_fit_would_build(trainer: keras.Model) -> None:
@@ -183,11 +187,11 @@ def _build_what_fit_would_build(trainer: keras.Model) -> None:
     trainer.compute_metrics(x=None, y=labels, y_pred=labels)
 
 
-def _reset_random_state(trainer: keras.Model, seed: int, epoch: int) -> None:
-    """Sets every seed generator (dropout, augmentation) to what follows from the seed, its place and the epoch."""
-    generators = [v for v in trainer.variables if "seed_generator" in v.path]
+def set_draws(model: keras.layers.Layer, *numbers: int) -> None:
+    """Lets all that a model or layer draws next (dropout, augmentation) follow from these numbers and its place."""
+    generators = [v for v in model.variables if "seed_generator" in v.path]
     for place, variable in enumerate(generators):
-        state = np.random.SeedSequence([seed, epoch, place]).generate_state(2) >> 1  # fits signed integers too
+        state = np.random.SeedSequence([*numbers, place]).generate_state(2) >> 1  # fits signed integers too
         variable.assign(state.astype(variable.dtype))
 
 
@@ -205,8 +209,8 @@ class _Checkpoint:
             self._save()
             return
         try:
-            with np.load(self.path, allow_pickle=False) as saved:
-                arrays = {key: saved[key] for key in saved.files}
+            with np.load(self.path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{self.path} is damaged ({error}); delete it to train from the start") from None
         self.history = json.loads(str(arrays["history"]))

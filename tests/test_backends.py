@@ -5,23 +5,86 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
+import pytest
+
+from gzutils.models import saved
+from gzutils.models.parallel_cnn import parallel_cnn
+from gzutils.models.pretrained import resnet50, vgg16
+from gzutils.models.vision_transformer import vision_transformer
+
 TESTS = Path(__file__).parent
-SAME = ("losses", "augmentation", "models", "dataset", "training", "evaluation")
+SAME = (
+    "losses",
+    "augmentation",
+    "models",
+    "vision_transformer",
+    "dataset",
+    "training",
+    "evaluation",
+    "pretrained",
+    "features",
+)
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compares TensorFlow with JAX")
 
 
-def test_models_loss_augmentation_training_and_evaluation_pass_on_jax_without_tensorflow(tmp_path):
-    blocked = tmp_path / "blocked"
-    (blocked / "tensorflow").mkdir(parents=True)
-    (blocked / "tensorflow" / "__init__.py").write_text("raise ImportError('as if it were not installed')")
-    environment = os.environ | {
+@pytest.fixture(scope="module")
+def jax_alone(tmp_path_factory):
+    """The environment of a process that runs Keras on JAX and in which TensorFlow is as good as not installed."""
+    folder = tmp_path_factory.mktemp("jax")
+    (folder / "tensorflow").mkdir()
+    (folder / "tensorflow" / "__init__.py").write_text("raise ImportError('as if it were not installed')")
+    return os.environ | {
         "KERAS_BACKEND": "jax",
-        "PYTHONPATH": os.pathsep.join([str(blocked), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(folder), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]),
         # The same small networks are compiled again and again.
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    files = [str(TESTS / f"test_{name}.py") for name in SAME]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *files]
+
+
+def run(environment, *arguments):
+    command = [sys.executable, *arguments]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=TESTS.parent)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
+
+
+def test_models_loss_augmentation_training_and_evaluation_pass_on_jax_without_tensorflow(jax_alone):
+    run(jax_alone, "-m", "pytest", "-p", "no:cacheprovider", *(str(TESTS / f"test_{name}.py") for name in SAME))
+
+
+PREDICT = """
+import sys
+from pathlib import Path
+import keras, numpy as np
+from gzutils.models import saved
+folder = Path(sys.argv[1])
+assert keras.backend.backend() == "jax"
+for path in sorted(folder.glob("*.keras")):
+    np.save(path.with_suffix(".npy"), saved.load(path).predict(np.load(folder / "images.npy"), verbose=0))
+    saved.load(path).save(folder / f"from_jax_{path.name}")
+"""
+
+
+def test_a_model_file_of_one_backend_predicts_the_same_in_the_other(jax_alone, tmp_path):
+    keras.utils.set_random_seed(0)
+    small = {"initial_weights": "random", "side": 32}
+    built = {
+        "parallel_cnn": parallel_cnn(width=0.125),
+        "vision_transformer": vision_transformer(depth=2),
+        "vgg16": vgg16(input_scaling="imagenet", **small),
+        "resnet50": resnet50(**small),
+    }
+    images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    for name, model in built.items():
+        model.save(tmp_path / f"{name}.keras")
+    run(jax_alone, "-c", PREDICT, str(tmp_path))
+    for name, model in built.items():
+        expected = model.predict(images, verbose=0)
+        assert expected.std() > 1e-3
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), expected, atol=1e-4)
+        back = saved.load(tmp_path / f"from_jax_{name}.keras")
+        np.testing.assert_allclose(back.predict(images, verbose=0), expected, atol=1e-6)

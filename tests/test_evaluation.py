@@ -81,6 +81,10 @@ def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
         metrics
     )
     assert metrics["versions"]["keras"] == keras.__version__
+    given = {part: np.full((len(rows), 37), 0.5) for part, rows in vars(split).items()}
+    from_given = evaluation.measure(model, trained, loss, run, store, split, "random", given)
+    assert from_given["rmse"]["test"] == pytest.approx(evaluation.rmse(given["test"], store.labels[split.test]))
+    assert from_given["parameters"] == metrics["parameters"]
     run.write_metrics(metrics)
     assert run.read_metrics("02_parallel_cnn")["rmse"] == metrics["rmse"]
     assert run.read_metrics("03_vision_transformer") is None

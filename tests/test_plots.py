@@ -7,7 +7,7 @@ import pytest
 
 from gzutils.decision_tree import ANSWERS, COLUMNS, QUESTIONS
 from gzutils.models.vision_transformer import vision_transformer
-from gzutils.plots import architecture, attention, galaxies, history, tree
+from gzutils.plots import architecture, attention, galaxies, history, transfer, tree
 
 
 @pytest.fixture(autouse=True)
@@ -160,3 +160,34 @@ def test_the_drawn_transformer_has_the_models_sizes(patch_size, shown):
     ):
         assert text in said
     assert said.count("+") == len(shown) + 1 + 2  # each token with its place, and the two skip connections
+
+
+def test_what_the_base_is_shown_stands_with_its_range():
+    images = np.zeros((3, 64, 64, 3), np.uint8)
+    inputs = {"0 to 1": np.linspace(0, 1, 3 * 96 * 96 * 3).reshape(3, 96, 96, 3)}
+    inputs["own"] = inputs["0 to 1"] * 250 - 120
+    figure = transfer.shown_to_the_base(images, inputs)
+    titles = {axes.get_title() or axes.get_title("left") for axes in figure.axes}
+    assert {"Enlarged: 96 x 96 pixels", "0 to 1: 0 to 1", "own: -120 to 130"} <= titles
+
+
+def test_a_feature_that_never_changes_or_is_dead_has_no_spread():
+    """Of four features one is dead and one the same everywhere: half of all are drawn at no spread or not at all."""
+    values = np.array([[0, 5, 1, 1], [0, 5, 3, 3]], np.float16)
+    axes = transfer.spread_between_galaxies({"some": values}).axes[0]
+    assert axes.get_legend().get_texts()[0].get_text() == "some: median 0.5"
+    outline = axes.patches[0].get_xy()
+    assert outline[:, 1].max() == 50  # the two with a spread of half their mean, in per cent of four
+
+
+def test_the_bars_of_the_heads_are_their_errors():
+    errors = pd.Series({"as it was": 0.2, "changed": 0.1})
+    axes = transfer.heads_compared(errors, 0.16).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.2, 0.1]
+    assert [text.get_text() for text in axes.texts] == ["0.2000", "0.1000"]
+
+
+def test_each_validation_curve_says_its_best():
+    table = pd.DataFrame({"epoch": [1, 2], "val_rmse": [0.15, 0.125]})
+    axes = transfer.validation_curves({"one": table}, 0.16).axes[0]
+    assert axes.get_legend().get_texts()[0].get_text() == "one: best 0.1250"

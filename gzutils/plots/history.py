@@ -8,7 +8,9 @@ from gzutils.decision_tree import QUESTIONS
 from gzutils.plots import style
 
 
-def training_history(history: pd.DataFrame, best_epoch: int, mean_guess: float, report: dict | None = None) -> Figure:
+def training_history(
+    history: pd.DataFrame, best_epoch: int, mean_guess: float, report: dict | None = None, augmented: bool = True
+) -> Figure:
     """RMSE and loss after each epoch, with the best epoch, the guess to beat and the report's best epoch.
 
     Args:
@@ -16,10 +18,12 @@ def training_history(history: pd.DataFrame, best_epoch: int, mean_guess: float, 
         best_epoch: the epoch whose weights were kept.
         mean_guess: validation RMSE of predicting the training galaxies' mean answers.
         report: the report's `validation_rmse` and `best_epoch`, or None.
+        augmented: whether the training galaxies were.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.2))
+    training = "training (augmented, dropout on)" if augmented else "training (dropout on)"
     for axes, quantity, label in ((left, "rmse", "RMSE"), (right, "loss", "loss")):
-        axes.plot(history["epoch"], history[quantity], color=style.TRAINING, label="training (augmented, dropout on)")
+        axes.plot(history["epoch"], history[quantity], color=style.TRAINING, label=training)
         axes.plot(history["epoch"], history[f"val_{quantity}"], color=style.VALIDATION, label="validation")
         axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
         axes.set(xlabel="epoch", ylabel=label, xlim=(0, None))
@@ -30,6 +34,7 @@ def training_history(history: pd.DataFrame, best_epoch: int, mean_guess: float, 
         epoch, value = report["best_epoch"], report["validation_rmse"]
         if epoch <= 1.2 * len(history):
             left.plot(epoch, value, "*", color=style.PURPLE, markersize=12, label=f"report's best: {value:.4f}")
+            left.set_xlim(0, 1.05 * max(epoch, len(history)))
         else:
             left.axhline(value, color=style.PURPLE, linestyle="-.", label=f"report's best: {value:.4f} (epoch {epoch})")
     right.set_yscale("log")

@@ -1,0 +1,237 @@
+"""VGG16 and ResNet50: a base that learned from ImageNet's photographs, frozen, and a head that learns from galaxies.
+
+Report, sections 5.4 and 6.5. Base and head are layers of one flat network, so that each can be reached by its name; the
+layer called `features` hands over from the one to the other.
+"""
+
+import contextlib
+import io
+import os
+import socket
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from gzutils.progress import Line
+
+SCALINGS = ("report", "imagenet")
+IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)  # as keras.applications subtracts them for both networks
+# The size of what a base of random weights gets to see, so that it can bring its signal near 1: a galaxy's bright
+# middle in 0 ... 1, and a black sky under the means above.
+TYPICAL_INPUT = {"report": 0.5, "imagenet": 115.0}
+DOWNLOAD_TIMEOUT = 20  # seconds without an answer
+
+
+@dataclass(frozen=True)
+class _Base:
+    """A network of keras.applications and the file of its ImageNet weights without the top."""
+
+    title: str
+    file: str
+    url: str
+    md5: str
+    megabytes: int
+
+
+_STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications/"
+BASES = {
+    "vgg16": _Base(
+        "VGG16",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        _STORAGE + "vgg16/",
+        "6d6bbae143d832006294945121d1f1fc",
+        59,
+    ),
+    "resnet50": _Base(
+        "ResNet50",
+        "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        _STORAGE + "resnet/",
+        "4d473c1dd8becc155b73f8504c6f6626",
+        95,
+    ),
+}
+
+
+@keras.saving.register_keras_serializable("gzutils")
+class ImageNetScaling(layers.Layer):
+    """RGB bytes -> blue, green, red minus ImageNet's mean of each, as both networks were given their photographs."""
+
+    def call(self, images):
+        """(N, height, width, 3) of any dtype -> the same shape, the layer's float dtype."""
+        return ops.flip(ops.cast(images, self.compute_dtype), axis=-1) - ops.cast(
+            IMAGENET_MEANS_BGR, self.compute_dtype
+        )
+
+
+def vgg16(
+    side: int = 224,
+    input_scaling: str = "report",
+    units: int = 512,
+    initial_weights: str = "imagenet",
+    seed: int = 0,
+) -> keras.Model:
+    """VGG16's convolutions, frozen, then a dense layer: uint8 (N, 64, 64, 3) -> probabilities (N, 37) float32.
+
+    At side 224 it has 27,579,237 parameters, 12,864,549 of them trainable.
+
+    Args:
+        side: what the galaxies are enlarged to, at least 32 pixels.
+        input_scaling: "report": 0 ... 1; "imagenet": what the base was trained on.
+        units: of the dense layer; 512 are the report's.
+        initial_weights: of the base. "imagenet", "random" (scaled so that the signal neither fades nor explodes), or
+            the path of a Keras weights file of the network without its top.
+        seed: of random weights of the base. The head's come from Keras's own seed.
+
+    Raises:
+        ValueError: the weights can't be had or do not fit, or an argument makes no sense.
+    """
+    images, x = _frozen_base("vgg16", side, input_scaling, initial_weights, seed)
+    x = layers.Flatten(name="features")(x)
+    return _with_head(images, x, units, "vgg16")
+
+
+def resnet50(
+    side: int = 224,
+    input_scaling: str = "report",
+    units: int = 2048,
+    initial_weights: str = "imagenet",
+    seed: int = 0,
+) -> keras.Model:
+    """ResNet50's convolutions, frozen, the maximum of each channel over the image, then a dense layer.
+
+    As `vgg16`; at side 224 it has 27,859,877 parameters, 4,272,165 of them trainable.
+    """
+    images, x = _frozen_base("resnet50", side, input_scaling, initial_weights, seed)
+    x = layers.GlobalMaxPooling2D(name="features")(x)
+    return _with_head(images, x, units, "resnet50")
+
+
+def find_weights(network: str, wanted: str | None, required: bool, home: Path | str = "") -> tuple[str, str]:
+    """The weights that a base can start from here, and their name in words for titles and tables.
+
+    Args:
+        network: "vgg16" or "resnet50".
+        wanted: as `initial_weights` of the builders; None: ImageNet's, or where these can't be had random ones.
+        required: refuse those random ones.
+        home: where a relative path starts.
+
+    Returns:
+        The builder's `initial_weights`, and "ImageNet", "random initial weights" or the file's name.
+
+    Raises:
+        ValueError: there is no such file, or the ImageNet weights are needed and can't be had; it says what to do.
+    """
+    if wanted == "random":
+        return "random", "random initial weights"
+    if wanted not in (None, "imagenet"):
+        path = Path(home) / Path(wanted).expanduser()
+        if not path.is_file():
+            raise ValueError(f'there is no weights file {path}; name another, "imagenet" or "random"')
+        return str(path), path.name
+    try:
+        return str(imagenet_file(network)), "ImageNet"
+    except ValueError:
+        if wanted or required:
+            raise
+        return "random", "random initial weights"
+
+
+def imagenet_file(network: str) -> Path:
+    """The file with a base's ImageNet weights, downloaded into Keras's cache where it is not there yet.
+
+    Raises:
+        ValueError: it can't be had; it says which file to bring, and where to.
+    """
+    base = BASES[network]
+    line = Line()
+    waited = socket.getdefaulttimeout()
+    try:
+        line.show(f"{base.title}'s ImageNet weights: looking in Keras's cache, else downloading {base.megabytes} MB")
+        # Keras sets no limit of its own: behind a firewall that only swallows, it would wait for ever.
+        socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+        with contextlib.redirect_stdout(io.StringIO()):
+            path = keras.utils.get_file(base.file, base.url + base.file, file_hash=base.md5, cache_subdir="models")
+    except Exception as error:  # Keras wraps some failures of a download in plain Exception and lets others through
+        cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+        reason = _first_line(error).rsplit(" -- ")[-1]  # Keras puts the address before it
+        raise ValueError(
+            f"{base.title}'s ImageNet weights could not be downloaded ({reason}); on a machine with internet "
+            f"fetch {base.url}{base.file} and put it into {cache}, or anywhere and name it in INITIAL_WEIGHTS"
+        ) from None
+    finally:
+        socket.setdefaulttimeout(waited)
+        line.clear()
+    return Path(path)
+
+
+def _frozen_base(network: str, side: int, input_scaling: str, initial_weights: str, seed: int):
+    """Input and last feature map of a network: bytes to float, scaled, enlarged, and the frozen convolutions."""
+    if input_scaling not in SCALINGS:
+        raise ValueError(f"the input scaling is {input_scaling!r}; choose one of {', '.join(SCALINGS)}")
+    if side < 32:
+        raise ValueError(f"the side is {side} pixels; {BASES[network].title} needs at least 32")
+    images = keras.Input((64, 64, 3), dtype="uint8", name="images")
+    if input_scaling == "report":
+        x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
+    else:
+        x = ImageNetScaling(name="subtract_imagenet_means")(images)
+    enlarged = layers.Resizing(side, side, interpolation="bilinear", name="enlarge")(x)
+    build = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}[network]
+    feature_map = build(include_top=False, weights=None, input_tensor=enlarged).output
+    base = keras.Model(enlarged, feature_map, name=f"{network}_base")
+    if initial_weights == "random":
+        _fill_with_random_weights(base, TYPICAL_INPUT[input_scaling], seed)
+    else:
+        path = imagenet_file(network) if initial_weights == "imagenet" else Path(initial_weights)
+        _load(base, path, BASES[network].title)
+    base.trainable = False  # batch normalisations then also keep to the statistics they were trained with
+    return images, feature_map
+
+
+def _with_head(images, features, units: int, name: str) -> keras.Model:
+    x = layers.Dense(units, activation="relu", name="dense")(features)
+    x = layers.Dropout(0.1, name="dropout")(x)
+    probabilities = layers.Dense(37, activation="sigmoid", dtype="float32", name="probabilities")(x)
+    return keras.Model(images, probabilities, name=name)
+
+
+def _load(base: keras.Model, path: Path, title: str) -> None:
+    if not path.is_file():
+        raise ValueError(f"there is no weights file {path} for {title}'s base")
+    for variable in base.variables:  # so that whatever Keras passes over, with a warning at most, is found below
+        variable.assign(np.full(variable.shape, np.nan))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            base.load_weights(path)
+        if any(np.isnan(values).any() for values in base.get_weights()):
+            raise ValueError("some layers have no weights in it")
+    except Exception as error:  # h5py, Keras's two formats and NumPy each fail in ways of their own
+        raise ValueError(
+            f"{path} does not fit: it has to hold the weights of {title} without its top, as a .weights.h5 or .h5 "
+            f"file of Keras ({_first_line(error)})"
+        ) from None
+
+
+def _fill_with_random_weights(base: keras.Model, typical_input: float, seed: int) -> None:
+    """He initialisation (He et al., 2015, arXiv:1502.01852): with Keras's own, VGG16 lets its signal die out."""
+    draw = np.random.default_rng(seed)
+    scale = 1 / typical_input
+    for layer in base.layers:
+        if isinstance(layer, layers.Conv2D):
+            shape = layer.kernel.shape
+            spread = scale * np.sqrt(2 / np.prod(shape[:-1]))
+            layer.kernel.assign(draw.normal(0, spread, shape).astype(np.float32))
+            scale = 1
+        elif layer.name.endswith("_3_bn"):
+            # The last step of a residual block, which is added to its input: at full strength 16 blocks would double
+            # the variance 16 times, since the normalisation's stored statistics do not know these weights.
+            layer.gamma.assign(np.full(layer.gamma.shape, 0.25, np.float32))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
