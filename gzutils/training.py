@@ -89,9 +89,10 @@ def train(
     )
     trainer.build((None, *model.input_shape[1:]))
     _build_what_fit_would_build(trainer)
-    remembered = _settings(model, store, settings, loss, augmentation, seed)
+    remembered = _settings(model, store, split, settings, loss, augmentation, seed)
     remember_settings(folder / "training.json", remembered)
     if (folder / "history.csv").is_file() and (folder / "model.keras").is_file():
+        backend.check_agreement(f"{files.fingerprint(remembered)}, finished")
         model.set_weights(saved.load(folder / "model.keras").get_weights())
         return _trained(pd.read_csv(folder / "history.csv"))
     state = _Checkpoint(folder / "checkpoint.npz", model, trainer.optimizer)
@@ -145,7 +146,7 @@ def _check(settings: Training, split: Split) -> None:
             raise ValueError(f"the {name} part of the split is empty; take more galaxies")
 
 
-def _settings(model, store, settings, loss, augmentation, seed) -> dict:
+def _settings(model, store, split, settings, loss, augmentation, seed) -> dict:
     return {
         "model": files.fingerprint(json.loads(model.to_json())),
         "epochs, patience, batch size": [settings.epochs, settings.patience, settings.batch_size],
@@ -154,6 +155,7 @@ def _settings(model, store, settings, loss, augmentation, seed) -> dict:
         "seed": seed,
         "devices": backend.replicas(),
         "galaxies": store.fingerprint,
+        "split": files.fingerprint([split.train, split.validation]),
         "code of gzutils": files.sources_fingerprint(*SOURCES),
     }
 

@@ -3,7 +3,8 @@
     KERAS_BACKEND=jax python tests/benchmarks/models.py --galaxies 61578 --models parallel_cnn vgg16
 
 Prints one JSON line a model and precision: seconds an epoch (training and validation, 64 % and 16 % of the galaxies,
-the median of the epochs after the first, which compiles), and images a second of training and of prediction.
+the median of the epochs after the first, which compiles), and images a second of training and of prediction; for a
+frozen base also what its features cost once, and an epoch of the head on them.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from gzutils import backend
@@ -37,7 +39,7 @@ def measure(name: str, precision: str, store, split, epochs: int, batch_size: in
     """Trains for some epochs as the notebooks do and says what they took."""
     import keras
 
-    from gzutils import evaluation, training
+    from gzutils import evaluation, features, training
     from gzutils.augmentation import RandomAffine
     from gzutils.losses import ConstrainedMeanSquaredError
     from gzutils.profiles import Training
@@ -56,7 +58,7 @@ def measure(name: str, precision: str, store, split, epochs: int, batch_size: in
     predicting = time.perf_counter() - start
     seconds = list(trained.history["seconds"])
     per_epoch = statistics.median(seconds[1:] or seconds)
-    return {
+    result = {
         "model": name,
         "precision": precision,
         "backend": keras.backend.backend(),
@@ -73,6 +75,20 @@ def measure(name: str, precision: str, store, split, epochs: int, batch_size: in
         "test_rmse": evaluation.rmse(predicted, store.labels[split.test]),
         "mean_guess_test_rmse": evaluation.rmse(evaluation.mean_prediction(store, split), store.labels[split.test]),
     }
+    if name in ("vgg16", "resnet50"):
+        once = replace(settings, feature_copies=0)
+        with tempfile.TemporaryDirectory() as folder:
+            head = features.train_head(
+                build(name), store, split, once, ConstrainedMeanSquaredError(), folder, RandomAffine(seed=0)
+            )
+        from_features = statistics.median(list(head.trained.history["seconds"])[1:])
+        result |= {
+            "seconds_features_once": head.feature_seconds,
+            "seconds_per_epoch_from_features": from_features,
+            "times_faster": round(per_epoch / from_features, 1),
+            "times_faster_over_10_epochs": round(10 * per_epoch / (head.feature_seconds + 10 * from_features), 1),
+        }
+    return result
 
 
 def main() -> None:
@@ -81,7 +97,7 @@ def main() -> None:
     parser.add_argument("--galaxies", type=int, default=2_500)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--precisions", nargs="+", choices=backend.PRECISIONS, default=["float32"])
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3, help="at least 2")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder for the simulated galaxies")
     options = parser.parse_args()
