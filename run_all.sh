@@ -57,7 +57,7 @@ install() {
 if [ "${1:-}" != test ]; then
     # Options are checked first: nobody should wait for an installation to read of a typing error.
     python=$(find_python)
-    PYTHONPATH="$root" "$python" -B -m gzutils.command_line "$@"
+    PYTHONPATH="$root" "$python" -BP -m gzutils.command_line "$@"
     for argument in "$@"; do
         case $argument in -h | --help) exit 0 ;; esac
     done
@@ -68,4 +68,5 @@ if [ "${1:-}" = test ]; then
     cd "$root"
     exec "$venv/bin/python" -m pytest "$@"
 fi
-exec "$venv/bin/python" -m gzutils.pipeline "$@"
+# -P: a gzutils in the current directory is somebody else's.
+exec "$venv/bin/python" -P -m gzutils.pipeline "$@"

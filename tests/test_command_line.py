@@ -12,9 +12,9 @@ from gzutils.command_line import parse
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run_all(*arguments, script=ROOT / "run_all.sh", **environment):
+def run_all(*arguments, script=ROOT / "run_all.sh", cwd="/", **environment):
     return subprocess.run(
-        [str(script), *arguments], capture_output=True, text=True, cwd="/", env={**os.environ, **environment}
+        [str(script), *arguments], capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment}
     )
 
 
@@ -31,6 +31,13 @@ def test_help_explains_every_option_and_profile():
     for word in (*options, "--precision", "--devices", "test"):
         assert word in result.stdout
     assert "quick    minutes on two cores" in result.stdout
+
+
+def test_another_copy_in_the_current_directory_is_not_taken(tmp_path):
+    (tmp_path / "gzutils").mkdir()
+    (tmp_path / "gzutils" / "__init__.py").write_text("raise RuntimeError('another copy')")
+    assert run_all("--help", cwd=tmp_path).returncode == 0
+    assert "-P -m gzutils.pipeline" in (ROOT / "run_all.sh").read_text()
 
 
 @pytest.mark.parametrize(
