@@ -10,7 +10,7 @@ from gzutils import backend
 
 @keras.saving.register_keras_serializable("gzutils")
 class RandomAffine(keras.layers.Layer):
-    """Zooms, rotates and shifts each image of a batch by one combined affine transform, while training only.
+    """Mirrors, rotates, shears, zooms and shifts each image of a batch by one combined affine transform, in training.
 
     One bilinear look-up an image instead of three in a row: nothing is blurred twice. Pixels from outside take the
     nearest value inside. The draws are uniform and independent for each image.
@@ -19,16 +19,29 @@ class RandomAffine(keras.layers.Layer):
         rotation: largest angle in degrees, in both directions.
         zoom: largest relative change of scale; each axis has its own draw.
         shift: largest shift as a share of the image's side, for each axis.
+        shear: largest angle of shear in degrees, in both directions, as `shear_range` of Keras's ImageDataGenerator.
+        flip: whether every other image, by chance, is mirrored left to right.
         seed: of the draws.
     """
 
     def __init__(
-        self, rotation: float = 25.0, zoom: float = 0.1, shift: float = 0.05, seed: int | None = None, **kwargs
+        self,
+        rotation: float = 25.0,
+        zoom: float = 0.1,
+        shift: float = 0.05,
+        shear: float = 0.0,
+        flip: bool = False,
+        seed: int | None = None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        if rotation < 0 or not 0 <= zoom < 1 or shift < 0:
-            raise ValueError(f"rotation={rotation}, zoom={zoom}, shift={shift}: each has to be 0 or more, zoom below 1")
-        self.rotation, self.zoom, self.shift, self.seed = rotation, zoom, shift, seed
+        if rotation < 0 or not 0 <= zoom < 1 or shift < 0 or not 0 <= shear < 90:
+            raise ValueError(
+                f"rotation={rotation}, zoom={zoom}, shift={shift}, shear={shear}: "
+                "each has to be 0 or more, zoom below 1, shear below 90"
+            )
+        self.rotation, self.zoom, self.shift, self.shear, self.flip = rotation, zoom, shift, shear, flip
+        self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_jit = backend.compiles_image_transforms()
 
@@ -48,7 +61,10 @@ class RandomAffine(keras.layers.Layer):
         return ops.cast(ops.clip(ops.round(moved), 0, 255), images.dtype)
 
     def draw_matrices(self, count: int, height: int, width: int):
-        """`count` random transforms, (count, 8) float32: shift, then rotation, then zoom, about the image's centre."""
+        """`count` random transforms, (count, 8) float32: where in the image each pixel of a view comes from.
+
+        All about the image's centre: mirrored, then turned, sheared, zoomed and shifted.
+        """
 
         def uniform(limit: float):
             return keras.random.uniform((count,), -limit, limit, seed=self.seed_generator)
@@ -58,7 +74,16 @@ class RandomAffine(keras.layers.Layer):
         shift_x, shift_y = uniform(self.shift) * width, uniform(self.shift) * height
         centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
         cosine, sine = ops.cos(angle), ops.sin(angle)
-        a0, a1, b0, b1 = zoom_x * cosine, -zoom_x * sine, zoom_y * sine, zoom_y * cosine
+        a0, a1, b0, b1 = cosine, -sine, sine, cosine
+        # Drawn last and only where asked for, so that the draws above are the same with and without.
+        if self.shear:
+            slant = uniform(math.radians(self.shear))
+            sine, cosine = ops.sin(slant), ops.cos(slant)
+            a0, a1, b0, b1 = a0 - sine * b0, a1 - sine * b1, cosine * b0, cosine * b1
+        if self.flip:
+            side = ops.where(uniform(1.0) < 0, -1.0, 1.0)
+            a0, b0 = side * a0, side * b0
+        a0, a1, b0, b1 = zoom_x * a0, zoom_x * a1, zoom_y * b0, zoom_y * b1
         a2 = centre_x + shift_x - a0 * centre_x - a1 * centre_y
         b2 = centre_y + shift_y - b0 * centre_x - b1 * centre_y
         zero = ops.zeros_like(a0)
@@ -70,5 +95,7 @@ class RandomAffine(keras.layers.Layer):
             "rotation": self.rotation,
             "zoom": self.zoom,
             "shift": self.shift,
+            "shear": self.shear,
+            "flip": self.flip,
             "seed": self.seed,
         }

@@ -21,6 +21,21 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Study:
+    """The study of the loss's constraints (report, Figure 7), with the same training again and again.
+
+    training: of the simple CNN. passes: over the training galaxies in an epoch. weights: the lambdas tried with the
+    tree's own constraints. report_weights: those tried with the set of the report's code. seeds: trainings of each.
+    """
+
+    training: Training
+    passes: int
+    weights: tuple[float, ...]
+    report_weights: tuple[float, ...]
+    seeds: int
+
+
+@dataclass(frozen=True)
 class Profile:
     """One profile. galaxies: how many are simulated, or taken of the challenge's at most (None: all of them)."""
 
@@ -32,9 +47,11 @@ class Profile:
     vision_transformer: Training
     vgg16: Training
     resnet50: Training
+    constraint_study: Study
     constraint_weight: float = 0.001
 
 
+LAMBDAS = (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)  # the report's
 REPORT = Profile(
     name="report",
     summary="the report's protocol, as its code ran it; for a GPU",
@@ -44,6 +61,7 @@ REPORT = Profile(
     vision_transformer=Training(epochs=300, patience=50, model={"class_token": "zero"}),
     vgg16=Training(epochs=50, patience=20, model={"input_scaling": "report"}),
     resnet50=Training(epochs=50, patience=20, model={"input_scaling": "report"}),
+    constraint_study=Study(Training(epochs=30, patience=30, batch_size=64), 2, LAMBDAS, LAMBDAS, seeds=3),
 )
 PROFILES = {
     "smoke": Profile(
@@ -58,6 +76,9 @@ PROFILES = {
         ),
         resnet50=Training(
             epochs=2, patience=2, batch_size=16, model={"input_scaling": "imagenet", "side": 32}, feature_copies=1
+        ),
+        constraint_study=Study(
+            Training(epochs=2, patience=2, batch_size=16, model={"width": 0.125}), 1, (0.001, 1.0), (1.0,), seeds=2
         ),
     ),
     "quick": Profile(
@@ -78,6 +99,13 @@ PROFILES = {
             batch_size=32,
             model={"input_scaling": "imagenet", "side": 64, "units": 256},
             feature_copies=0,
+        ),
+        constraint_study=Study(
+            Training(epochs=10, patience=10, batch_size=32, model={"width": 0.5}),
+            1,
+            LAMBDAS,
+            (0.001, 0.01, 0.1, 1.0),
+            seeds=2,
         ),
     ),
     "report": REPORT,

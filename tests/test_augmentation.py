@@ -56,6 +56,54 @@ def test_it_moves_pixels_as_pillow_does():
         assert np.abs(image.astype(int) - result).max() > 10  # it did move
 
 
+STUDY = {"rotation": 360, "zoom": 0.2, "shift": 0.2}
+
+
+def matrices_of(count=2000, **ranges):
+    """(count, 2, 3) float64: (a0, a1, a2), (b0, b1, b2) of each transform."""
+    drawn = RandomAffine(seed=4, **ranges).draw_matrices(count, 64, 64)
+    return np.asarray(drawn, np.float64)[:, :6].reshape(count, 2, 3)
+
+
+def test_shear_and_flip_leave_all_other_draws_as_they_are():
+    """Taking the mirror and the slant off again gives the transform without them, from the same seed."""
+    plain, both = matrices_of(**STUDY), matrices_of(**STUDY, shear=30, flip=True)
+    mirrored = np.linalg.det(both[:, :, :2]) < 0
+    both[mirrored, :, 0] *= -1
+    between = both[:, :, :2] @ np.linalg.inv(plain[:, :, :2])  # zoom, shear, and back from the zoom
+    zoom = np.linalg.norm(plain[:, :, :2], axis=2)
+    slant = np.arctan2(-between[:, 0, 1] * zoom[:, 1] / zoom[:, 0], between[:, 1, 1])
+    np.testing.assert_allclose(between[:, 0, 0], 1, atol=1e-5)
+    np.testing.assert_allclose(between[:, 1, 0], 0, atol=1e-5)
+    np.testing.assert_allclose(between[:, 1, 1], np.cos(slant), atol=1e-5)
+    assert 0.98 * 30 < np.degrees(np.abs(slant)).max() <= 30 * (1 + 1e-4)
+    centre = np.array([31.5, 31.5])
+    moved = matrices_of(**STUDY, shear=30, flip=True)
+    np.testing.assert_allclose(
+        moved[:, :, :2] @ centre + moved[:, :, 2], plain[:, :, :2] @ centre + plain[:, :, 2], atol=1e-3
+    )
+    assert 0.45 < mirrored.mean() < 0.55
+
+
+def test_the_shear_is_in_degrees_and_slants_along_x():
+    """As `shear_range` of Keras's ImageDataGenerator: x - sin(slant) y and cos(slant) y are looked at."""
+    for slant in (0.2, 25):
+        drawn = matrices_of(rotation=0, zoom=0, shift=0, shear=slant)
+        angles = np.degrees(np.arctan2(-drawn[:, 0, 1], drawn[:, 1, 1]))
+        assert 0.99 * slant < np.abs(angles).max() <= slant * (1 + 1e-3)
+        np.testing.assert_allclose(drawn[:, 0, 1], -np.sin(np.radians(angles)), atol=1e-6)
+        np.testing.assert_allclose(drawn[:, 0, 0], 1, atol=1e-6)
+        np.testing.assert_allclose(drawn[:, 1, 0], 0, atol=1e-6)
+
+
+def test_a_mirrored_image_is_the_image_left_to_right():
+    images = np.repeat(smooth_images(1), 40, axis=0)
+    views = np.asarray(RandomAffine(rotation=0, zoom=0, shift=0, flip=True, seed=1)(images, training=True))
+    mirrored = (views != images).any(axis=(1, 2, 3))
+    assert 10 <= mirrored.sum() <= 30
+    assert np.array_equal(views[mirrored], images[mirrored][:, :, ::-1])
+
+
 def test_pixels_from_outside_take_the_nearest_value():
     images = np.zeros((1, 64, 64, 3), np.uint8)
     images[:, :, :16] = 200  # broader than the largest shift, 12.8 pixels
@@ -96,11 +144,13 @@ def test_the_same_seed_gives_the_same_views_and_each_call_new_ones():
 
 
 def test_it_can_be_rebuilt_from_its_config():
-    layer = RandomAffine(rotation=10, zoom=0.2, shift=0.1, seed=4, name="views")
+    layer = RandomAffine(rotation=10, zoom=0.2, shift=0.1, shear=5, flip=True, seed=4, name="views")
     assert RandomAffine.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
-@pytest.mark.parametrize("wrong", [{"rotation": -1}, {"zoom": 1.0}, {"zoom": -0.1}, {"shift": -0.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"rotation": -1}, {"zoom": 1.0}, {"zoom": -0.1}, {"shift": -0.1}, {"shear": -1}, {"shear": 90}]
+)
 def test_ranges_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RandomAffine(**wrong)

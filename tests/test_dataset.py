@@ -228,6 +228,13 @@ def rows_of(batches):
     return seen
 
 
+def test_the_constraint_studys_shares_leave_the_test_galaxies_as_they_are():
+    usual, study = split_galaxies(1000, 3), split_galaxies(1000, 3, validation_one_in=10)
+    assert [len(rows) for rows in vars(study).values()] == [720, 80, 200]
+    assert np.array_equal(study.test, usual.test)
+    assert sorted(np.concatenate(list(vars(study).values()))) == list(range(1000))
+
+
 @given(
     count=st.integers(1, 300),
     batch_size=st.integers(1, 350),

@@ -51,6 +51,16 @@ def test_votes_and_truth_obey_the_tree(seed):
     assert np.abs(constraint_residuals(labels)).max() < 1e-9
 
 
+def test_the_votes_show_which_set_of_constraints_is_meant():
+    """Float32, as the store has them: the tree's all hold; of those in the report's code all but the fourth."""
+    rng = np.random.default_rng(0)
+    votes = np.stack([vote(draw_properties(rng), rng) for _ in range(300)]).astype(np.float32)
+    tree, report = (np.abs(constraint_residuals(votes, name)).max(axis=0) for name in ("tree", "report"))
+    assert tree.max() <= 1e-5
+    assert report[3] > 0.5
+    assert np.delete(report, 3).max() <= 1e-5
+
+
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**63))
 def test_every_question_has_probabilities(seed):

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 # Keras finds the layers that are this kit's own by name, once the modules that define them are imported.
-from gzutils.models import pretrained, vision_transformer  # noqa: F401
+from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F401
 
 
 def load(path: Path | str) -> keras.Model:

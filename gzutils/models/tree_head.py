@@ -1,0 +1,58 @@
+"""An output that keeps the decision tree by construction: a softmax for each question, multiplied down the tree."""
+
+import keras
+from keras import layers, ops
+
+from gzutils.decision_tree import COLUMNS, QUESTIONS, question, source_columns
+
+
+def _depth(number: int) -> int:
+    """How many questions come before one on the way down the tree."""
+    sources = source_columns(number)
+    return 1 + max(_depth(q.number) for q in QUESTIONS if set(q.columns) & set(sources)) if sources else 0
+
+
+WALK = tuple(sorted(range(1, 12), key=_depth))  # each question after those that lead to it
+
+
+@keras.saving.register_keras_serializable("gzutils")
+class TreeProbabilities(layers.Layer):
+    """37 numbers of any size -> 37 probabilities that keep all 11 identities of `decision_tree`: (N, 37) -> (N, 37).
+
+    A question's numbers become shares of 1 (softmax), and these are multiplied by the share of volunteers who get to
+    the question: the sum of the answers that lead there, or 1 for questions 1 and 6, which all labels have normalised.
+    It has no weights. Dieleman et al. (2015), https://arxiv.org/abs/1503.07077, end their network in much the same way.
+    """
+
+    def call(self, logits):
+        votes = {}
+        for number in WALK:
+            asked = question(number)
+            shares = ops.softmax(logits[:, asked.slice], axis=-1)
+            sources = source_columns(number)
+            if sources:
+                shares = shares * sum(votes[column] for column in sources)
+            votes |= {column: shares[:, place : place + 1] for place, column in enumerate(asked.columns)}
+        return ops.concatenate([votes[column] for column in COLUMNS], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def with_tree_output(model: keras.Model) -> keras.Model:
+    """The same network, with `TreeProbabilities` in the place of its last layer's sigmoid.
+
+    Takes any network of the kit. The two share all layers but the last, whose weights are copied.
+
+    Raises:
+        ValueError: the model does not end in a dense layer of 37.
+    """
+    last = model.layers[-1]
+    if not isinstance(last, layers.Dense) or last.units != len(COLUMNS):
+        raise ValueError(
+            f"{model.name} ends in {last.name}; the output for the tree takes the place of a dense layer of 37"
+        )
+    to_logits = layers.Dense(len(COLUMNS), dtype="float32", name="logits")
+    probabilities = TreeProbabilities(dtype="float32", name="probabilities")(to_logits(last.input))
+    to_logits.set_weights(last.get_weights())
+    return keras.Model(model.input, probabilities, name=f"{model.name}_with_tree_output")
