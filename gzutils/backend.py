@@ -4,7 +4,7 @@ import contextlib
 import importlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -162,6 +162,22 @@ def on_one_device(model: "keras.Model") -> Iterator["keras.Model"]:
         yield copy
     finally:
         keras.distribution.set_distribution(distribution)
+
+
+def gradient(function: Callable, tensor):
+    """The derivative of a function of one tensor, whose value is a single number, at that tensor: in its shape."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(function)(tensor)
+    import tensorflow
+
+    with tensorflow.GradientTape() as tape:
+        tape.watch(tensor)
+        value = function(tensor)
+    return tape.gradient(value, tensor)
 
 
 def compiles_image_transforms() -> bool:

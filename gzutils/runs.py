@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from gzutils import backend, files, preprocessing, profiles
 from gzutils.challenge import Challenge
 from gzutils.dataset import Split, Store, open_store, split_galaxies
+from gzutils.models import saved
 from gzutils.progress import in_notebook
 from gzutils.simulation import survey
 
@@ -102,6 +104,15 @@ class Run:
         """Another notebook's metrics of the same run; None where it has not run yet."""
         path = self.folder.parent / notebook / "metrics.json"
         return files.read_json(path) if path.is_file() else None
+
+    def model(self, notebook: str) -> keras.Model | None:
+        """The model that another notebook of the same run trained; None where it has not (or not to its end).
+
+        Raises:
+            ValueError: its file is damaged.
+        """
+        path = self.folder.parent / notebook / "model.keras"
+        return saved.load(path) if path.is_file() else None
 
     def show_figure(self, figure: Figure, name: str, caption: str) -> None:
         """Saves a figure as `figures/<name>.png` and shows it in the notebook with its caption, also as alt text."""

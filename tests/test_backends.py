@@ -9,9 +9,12 @@ import keras
 import numpy as np
 import pytest
 
+from gzutils import grad_cam
 from gzutils.models import saved
 from gzutils.models.parallel_cnn import parallel_cnn
 from gzutils.models.pretrained import resnet50, vgg16
+from gzutils.models.simple_cnn import simple_cnn
+from gzutils.models.tree_head import with_tree_output
 from gzutils.models.vision_transformer import vision_transformer
 
 TESTS = Path(__file__).parent
@@ -20,11 +23,14 @@ SAME = (
     "augmentation",
     "models",
     "vision_transformer",
+    "simple_cnn",
+    "tree_head",
     "dataset",
     "training",
     "evaluation",
     "pretrained",
     "features",
+    "grad_cam",
 )
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compares TensorFlow with JAX")
 
@@ -59,20 +65,25 @@ PREDICT = """
 import sys
 from pathlib import Path
 import keras, numpy as np
+from gzutils import grad_cam
 from gzutils.models import saved
 folder = Path(sys.argv[1])
 assert keras.backend.backend() == "jax"
 for path in sorted(folder.glob("*.keras")):
-    np.save(path.with_suffix(".npy"), saved.load(path).predict(np.load(folder / "images.npy"), verbose=0))
+    model, images = saved.load(path), np.load(folder / "images.npy")
+    np.save(path.with_suffix(".npy"), model.predict(images, verbose=0))
+    maps = grad_cam.attention_rollout if model.name == "vision_transformer" else grad_cam.heat_maps
+    np.save(path.with_suffix(".maps.npy"), maps(model, images))
     saved.load(path).save(folder / f"from_jax_{path.name}")
 """
 
 
-def test_a_model_file_of_one_backend_predicts_the_same_in_the_other(jax_alone, tmp_path):
+def test_a_model_file_of_one_backend_predicts_and_is_explained_the_same_in_the_other(jax_alone, tmp_path):
     keras.utils.set_random_seed(0)
     small = {"initial_weights": "random", "side": 32}
     built = {
         "parallel_cnn": parallel_cnn(width=0.125),
+        "simple_cnn": with_tree_output(simple_cnn(width=0.125)),
         "vision_transformer": vision_transformer(depth=2),
         "vgg16": vgg16(input_scaling="imagenet", **small),
         "resnet50": resnet50(**small),
@@ -86,5 +97,9 @@ def test_a_model_file_of_one_backend_predicts_the_same_in_the_other(jax_alone, t
         expected = model.predict(images, verbose=0)
         assert expected.std() > 1e-3
         np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), expected, atol=1e-4)
+        explain = grad_cam.attention_rollout if name == "vision_transformer" else grad_cam.heat_maps
+        maps = explain(model, images)
+        assert maps.std() > 1e-3
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.maps.npy"), maps, atol=1e-3)
         back = saved.load(tmp_path / f"from_jax_{name}.keras")
         np.testing.assert_allclose(back.predict(images, verbose=0), expected, atol=1e-6)

@@ -108,3 +108,15 @@ def test_a_notebook_alone_makes_what_it_needs_in_an_empty_folder(tmp_path):
         o for cell in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells for o in cell.get("outputs", [])
     ):
         assert output.get("name") != "stderr", output
+
+
+def test_a_network_that_grad_cam_had_to_train_is_the_one_of_notebook_02(tmp_path):
+    for name in ("07_grad_cam", "02_parallel_cnn"):
+        notebook = ROOT / "notebooks" / f"{name}.ipynb"
+        command = [sys.executable, "-m", "papermill", str(notebook), f"{name}.ipynb", "-p", "PROFILE", "smoke"]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr[-3000:]
+        history = (tmp_path / "runs/smoke-simulated/02_parallel_cnn/history.csv").read_text()
+        if name == "07_grad_cam":
+            trained = history
+    assert history == trained  # its column of seconds would tell a second training

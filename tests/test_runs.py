@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from PIL import Image
 
 from gzutils import profiles, runs
+from gzutils.models.parallel_cnn import parallel_cnn
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -89,3 +91,19 @@ def test_the_reports_profile_takes_the_reports_precision_only(monkeypatch, tmp_p
     opened.set_up_training("float32")
     with pytest.raises(ValueError, match="PRECISION is 'half'; choose one of float32"):
         runs.start("02_parallel_cnn", "smoke").set_up_training("half")
+
+
+def test_another_notebooks_model_is_opened_or_none_and_a_damaged_one_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run = runs.start("07_grad_cam", "smoke")
+    assert run.model("02_parallel_cnn") is None
+    model = parallel_cnn(width=0.02)
+    path = run.folder.parent / "02_parallel_cnn" / "model.keras"
+    path.parent.mkdir()
+    model.save(path)
+    opened = run.model("02_parallel_cnn")
+    for one, other in zip(model.get_weights(), opened.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"02_parallel_cnn/model.keras is no model of this kit, or damaged"):
+        run.model("02_parallel_cnn")
