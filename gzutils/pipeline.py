@@ -1,7 +1,8 @@
 """All notebooks in order, headless, with papermill: what `run_all.sh` calls.
 
 A notebook that finished is skipped on the next call while its own cells, this package, its parameters, the raw data
-and the models that it reads are unchanged and all that it wrote is still there.
+and what it reads of other notebooks are unchanged and all that it wrote is still there. Its metadata name those:
+`needs`, without which it is pointless, and `reads`, which it can do without.
 """
 
 import logging
@@ -120,14 +121,17 @@ def _run_notebook(notebook: Path, source: nbformat.NotebookNode, parameters: dic
 
 def _state(source: nbformat.NotebookNode, parameters: dict, run: Path) -> dict:
     """All that a notebook's outcome depends on, as fingerprints by name."""
-    read = [run / needed / "model.keras" for needed in _needs(source)]
+    others = _needs(source) + source.metadata.get("gzutils", {}).get("reads", [])
+    read = [run / other / name for other in others for name in ("model.keras", "metrics.json")]
+    figures = [path for other in others for path in sorted((run / other / "figures").glob("*.png"))]
     data_dir = parameters["DATA_DIR"]
     return {
         "cells": files.fingerprint([(cell.cell_type, cell.source) for cell in source.cells]),
         "gzutils": files.sources_fingerprint(Path(__file__).parent),
         "parameters": parameters,
         "raw data": files.fingerprint(_listing(Path(data_dir))) if data_dir else None,
-        "models read": [files.sha256(path) for path in read if path.is_file()],
+        "read": [files.sha256(path) for path in read if path.is_file()],
+        "figures there": [str(path.relative_to(run)) for path in figures],
     }
 
 

@@ -1,11 +1,14 @@
 """The measures, held against plain NumPy, and what metrics.json says of a model."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from tiny_store import make_tiny_store
 
 from gzutils import evaluation, runs, training
+from gzutils.dataset import Split
 from gzutils.decision_tree import QUESTIONS
 from gzutils.losses import ConstrainedMeanSquaredError
 from gzutils.models.parallel_cnn import parallel_cnn
@@ -36,6 +39,124 @@ def test_the_interval_holds_the_rmse_and_narrows_with_more_galaxies():
     assert low < evaluation.rmse(predicted, labels) < high
     few_low, few_high = evaluation.rmse_interval(predicted[:50], labels[:50])
     assert few_high - few_low > 3 * (high - low)
+
+
+def test_a_gain_is_the_difference_of_the_two_errors_and_pairing_narrows_its_interval():
+    rng = np.random.default_rng(0)
+    labels = rng.random((400, 37))
+    hard = rng.random((400, 1)) * rng.normal(size=(400, 37))  # what both predictions get wrong alike
+    before, after = labels + hard, labels + 0.9 * hard
+    gain, low, high = evaluation.gain_interval(before, after, labels)
+    assert gain == evaluation.rmse(before, labels) - evaluation.rmse(after, labels)
+    assert 0 < low < gain < high
+    alone = evaluation.rmse_interval(before, labels)
+    assert high - low < 0.3 * (alone[1] - alone[0])
+
+
+def test_the_interval_of_a_gain_holds_the_truth_19_times_in_20():
+    """Two predictions that are equally good by making, over and over: 0 lies in about 95 % of the intervals."""
+    rng = np.random.default_rng(0)
+    holds = 0
+    for repeat in range(100):
+        labels, noise, other = rng.random((200, 37)), *rng.normal(size=(2, 200, 37))
+        _, low, high = evaluation.gain_interval(labels + noise, labels + other, labels, seed=repeat, draws=200)
+        holds += low <= 0 <= high
+    assert 88 <= holds <= 99
+    assert evaluation.gain_interval(labels, labels, labels) == (0, 0, 0)
+
+
+def test_perfect_predictions_are_calibrated_and_every_share_is_counted():
+    labels = np.random.default_rng(0).random((50, 37))
+    labels[0, 0] = 1.0  # the upper edge belongs to the last bin
+    table = evaluation.calibration(labels, labels)
+    np.testing.assert_array_equal(table["predicted"], table["voted"])
+    assert table["count"].sum() == labels.size
+    assert len(table) == 10
+    assert evaluation.calibration_error(table) == 0
+
+
+def test_a_model_that_says_too_much_lies_below_the_diagonal():
+    predicted = np.full((10, 37), 0.85)
+    table = evaluation.calibration(predicted, predicted - 0.25)
+    assert len(table) == 1
+    assert table.loc[0, "predicted"] == pytest.approx(0.85)
+    assert table.loc[0, "voted"] == pytest.approx(0.6)
+    assert table.loc[0, "count"] == 370
+    assert evaluation.calibration_error(table) == pytest.approx(0.25)
+
+
+def test_the_ensemble_is_the_mean_and_no_worse_than_its_members_are_on_average():
+    labels, *predictions = np.random.default_rng(0).random((4, 20, 37))
+    together = evaluation.ensemble(predictions)
+    np.testing.assert_allclose(together, (predictions[0] + predictions[1] + predictions[2]) / 3, rtol=1e-12)
+    members = np.mean([evaluation.rmse(one, labels) for one in predictions])
+    assert evaluation.rmse(together, labels) <= members
+
+
+def test_the_eight_views_are_the_squares_symmetries():
+    """Each view of a picture with no symmetry differs from the others, and each has all of its pixels."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    views = [evaluation.turned(images, view) for view in range(8)]
+    assert len({view.tobytes() for view in views}) == 8
+    np.testing.assert_array_equal(views[0], images)
+    np.testing.assert_array_equal(views[1][0], np.rot90(images[0]))
+    np.testing.assert_array_equal(views[4][1], np.fliplr(images[1]))
+    for view in views:
+        assert view.shape == images.shape
+        assert view.dtype == np.uint8
+        np.testing.assert_array_equal(np.sort(view.reshape(2, -1, 3), axis=1), np.sort(images.reshape(2, -1, 3), 1))
+
+
+def pointwise_model(corner):
+    """Looks at the mean colour alone, or at the upper left pixel alone."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((64, 64, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(images)
+    x = keras.layers.Cropping2D(((0, 63), (0, 63)))(x) if corner else x
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(images, keras.layers.Dense(37, activation="sigmoid")(x), name="small")
+
+
+def test_test_time_averaging_changes_nothing_where_orientation_does_not_matter(tmp_path):
+    store, rows = make_tiny_store(tmp_path / "store"), np.array([5, 2, 40])
+    model = pointwise_model(corner=False)
+    plain = evaluation.predict(model, store, rows)
+    np.testing.assert_allclose(evaluation.predict_turned(model, store, rows), plain, atol=1e-6)
+
+
+def test_test_time_averaging_is_the_mean_over_the_views(tmp_path):
+    store, rows = make_tiny_store(tmp_path / "store"), np.array([3, 1])
+    pictures = np.random.default_rng(0).integers(0, 256, store.images.shape, np.uint8)
+    store = replace(store, images=pictures)
+    model = pointwise_model(corner=True)
+    averaged = evaluation.predict_turned(model, store, rows, batch_size=1)
+    kernel, bias = model.get_weights()
+    corners = pictures[rows][:, [0, 0, -1, -1], [0, -1, 0, -1]] / 255  # each comes first in two of the eight views
+    expected = (1 / (1 + np.exp(-(corners @ kernel + bias)))).mean(axis=1)
+    np.testing.assert_allclose(averaged, expected, atol=1e-6)
+
+
+def test_the_central_colour_guess_is_its_groups_mean(tmp_path):
+    store = make_tiny_store(tmp_path / "store", count=40)
+    images = np.zeros(store.images.shape, np.uint8)
+    tints = np.array([[200, 90, 10], [90, 90, 90], [20, 80, 200]])  # ratios to the mean: 2.0/.9/.1, 1/1/1, .2/.8/2.0
+    tint = np.arange(40) % 3
+    images[:, 30:34, 30:34] = tints[tint][:, None, None]
+    images[39, 30:34, 30:34] = [10, 200, 10]  # a colour that no training galaxy has
+    store = replace(store, images=images)
+    train, rows = np.arange(30), np.arange(30, 40)
+    guess = evaluation.central_colour_guess(store, Split(train, rows, rows), rows)
+    for place, row in enumerate(rows[:-1]):
+        group = [t for t in train if t % 3 == row % 3]
+        np.testing.assert_allclose(guess[place], store.labels[group].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(guess[-1], store.labels[train].mean(axis=0), atol=1e-6)
+
+
+def test_a_black_centre_is_a_colour_too(tmp_path):
+    store = make_tiny_store(tmp_path / "store", count=10)
+    store = replace(store, images=np.zeros(store.images.shape, np.uint8))
+    guess = evaluation.central_colour_guess(store, Split(np.arange(8), np.array([8]), np.array([9])), np.array([9]))
+    np.testing.assert_allclose(guess[0], store.labels[:8].mean(axis=0), atol=1e-6)
 
 
 def test_constraint_violation_counts_the_eleven_deviations():

@@ -9,13 +9,14 @@ from gzutils import pipeline
 PARAMETERS = 'PROFILE = "quick"\nDATA = "simulated"\nDATA_DIR = None\nGALAXIES = None\nRUN = None'
 
 
-def write_notebook(path, *sources, needs=()):
+def write_notebook(path, *sources, needs=(), reads=()):
     cells = [new_markdown_cell("# Title"), new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
     cells += [new_code_cell(source) for source in sources]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel, "gzutils": {"needs": needs}}), path)
+    metadata = {"kernelspec": kernel, "gzutils": {"needs": needs, "reads": reads}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
 
 
 WRITE = """
@@ -66,6 +67,17 @@ def test_only_what_changed_runs_again(project):
     (project / "runs/smoke-simulated/03_third/metrics.json").unlink()
     assert pipeline.main(["--profile", "smoke"]) == 0
     assert executed(project) == ["01_first", "03_third"]
+
+
+@pytest.mark.parametrize("changed", ["metrics.json", "model.keras", "figures/figure_08.png"])
+def test_what_a_notebook_reads_but_can_do_without_is_part_of_its_state(tmp_path, changed):
+    write_notebook(tmp_path / "03_third.ipynb", "", reads=["02_second", "07_not_there"])
+    source = nbformat.read(tmp_path / "03_third.ipynb", as_version=4)
+    before = pipeline._state(source, {"DATA_DIR": None}, tmp_path)
+    path = tmp_path / "02_second" / changed
+    path.parent.mkdir(parents=True)
+    path.write_text("changed")
+    assert pipeline._state(source, {"DATA_DIR": None}, tmp_path) != before
 
 
 def test_stored_outputs_are_no_change(project):

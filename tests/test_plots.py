@@ -5,9 +5,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gzutils.decision_tree import ANSWERS, COLUMNS, QUESTIONS
+from gzutils.decision_tree import ANSWERS, COLUMNS, QUESTIONS, constraint_matrix
 from gzutils.models.vision_transformer import vision_transformer
-from gzutils.plots import architecture, attention, galaxies, history, transfer, tree
+from gzutils.plots import (
+    architecture,
+    attention,
+    constraints,
+    galaxies,
+    heat_maps,
+    history,
+    results,
+    style,
+    transfer,
+    tree,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +202,199 @@ def test_each_validation_curve_says_its_best():
     table = pd.DataFrame({"epoch": [1, 2], "val_rmse": [0.15, 0.125]})
     axes = transfer.validation_curves({"one": table}, 0.16).axes[0]
     assert axes.get_legend().get_texts()[0].get_text() == "one: best 0.1250"
+
+
+def study_table():
+    """Two seeds of each: the test RMSE is 0.1 and, for the second, 0.12; the violation a tenth of that."""
+    ways = [("none", 0.0), ("tree", 0.001), ("tree", 1.0), ("report", 1.0), ("by construction", 0.0)]
+    table = pd.DataFrame([(*way, seed) for way in ways for seed in (0, 1)], columns=["constraints", "weight", "seed"])
+    table["test_rmse"] = 0.1 + 0.02 * table["seed"]
+    table["test_constraint_violation"] = table["test_rmse"] / 10
+    return table
+
+
+@pytest.mark.parametrize("name", ["tree", "report"])
+def test_the_drawn_constraints_are_the_matrix(name):
+    axes = constraints.matrix_of_constraints(name).axes[0]
+    matrix, offset = constraint_matrix(name)
+    drawn = np.zeros((11, 37))
+    totals = np.full(11, np.nan)
+    for text in axes.texts:
+        column, row = text.get_position()
+        if column == 37:
+            totals[row] = float(text.get_text().removeprefix("= "))
+        else:
+            drawn[row, column] = {"+": 1, "\N{MINUS SIGN}": -1}[text.get_text()]
+    assert np.array_equal(drawn, matrix)
+    assert np.array_equal(totals, offset)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == list(ANSWERS)
+
+
+def test_a_constraint_that_a_galaxy_breaks_is_drawn_in_another_colour():
+    kept = np.zeros((900, 11))
+    broken = kept.copy()
+    broken[:, 3] = np.linspace(-0.5, 0.9, 900)
+    left, right = constraints.residuals({"kept": kept, "broken": broken}, shown=100).axes
+    assert len({line.get_color() for line in left.lines[:11]}) == 1
+    odd = [place for place, line in enumerate(right.lines[:11]) if line.get_color() != left.lines[0].get_color()]
+    assert odd == [3]
+    assert np.array_equal(right.lines[3].get_xdata(), broken[::9, 3])
+    assert left.get_yticklabels()[3].get_text() == "4. How rounded is it?"
+
+
+@pytest.mark.parametrize("weights", [(0.001,), (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)])
+def test_each_weight_has_its_panel_with_a_pair_of_lines_for_each_seed(weights):
+    table = pd.DataFrame({"epoch": [1, 2], "rmse": [0.2, 0.18], "val_rmse": [0.17, 0.16]})
+    figure = constraints.histories({weight: [table, table] for weight in weights}, [table], 0.165)
+    panels = figure.axes[: len(weights)]
+    assert [axes.get_title("left") for axes in panels] == [f"λ = {weight:g}" for weight in weights]
+    for axes in panels:
+        assert [line.get_ydata()[-1] for line in axes.lines] == [0.16, 0.18, 0.16, 0.18, 0.16, 0.165]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["validation, λ = 0", "training (augmented)", "validation", "guessing the mean"]
+
+
+def test_the_study_begins_both_lines_at_zero_and_draws_every_training():
+    left, right = constraints.weight_study(study_table(), 0.16).axes
+    assert [tick.get_text() for tick in left.get_xticklabels()] == ["0", "0.001", "1"]
+    for axes, mean in ((left, 0.11), (right, 0.011)):
+        tree, report, built = axes.lines[:3]
+        assert list(tree.get_xdata()) == [0, 1, 2]
+        assert list(report.get_xdata()) == [0, 2]
+        for line in (tree, report, built):
+            np.testing.assert_allclose(line.get_ydata(), mean)
+        assert [len(dots.get_offsets()) for dots in axes.collections[:2]] == [6, 4]
+
+
+def test_the_ways_are_compared_by_their_means():
+    table = study_table()
+    ways = {name: table[table["constraints"] == name] for name in ("none", "tree", "by construction")}
+    left, right = constraints.ways_compared(ways, 0.16).axes
+    np.testing.assert_allclose([bar.get_width() for bar in left.patches], 0.11)
+    np.testing.assert_allclose([bar.get_width() for bar in right.patches], 0.011)
+    assert [text.get_text() for text in left.texts] == ["0.1100"] * 3
+
+
+def heat(*shape):
+    return np.random.default_rng(0).random(shape).astype(np.float32)
+
+
+def test_the_panel_says_all_questions_their_answers_and_probabilities():
+    maps = heat(11, 7, 7)
+    maps[4] = 0
+    answers = np.array([q.slice.start for q in QUESTIONS])
+    figure = heat_maps.all_questions(np.zeros((64, 64, 3), np.uint8), maps, answers, np.linspace(0, 0.9, 37))
+    titles = [axes.get_title("left").replace("\n", " ") for axes in figure.axes[1:12]]
+    for question, title in zip(QUESTIONS, titles, strict=True):
+        share = np.linspace(0, 0.9, 37)[question.slice.start]
+        assert title == f"{question.number}. {question.text} {question.answers[0]}: {share:.2f}"
+    for number, axes in enumerate(figure.axes[1:12], start=1):
+        laid_over = [one.get_array() for one in axes.images[1:]]
+        if number == 5:
+            assert not laid_over
+            assert [text.get_text() for text in axes.texts] == ["no heat anywhere"]
+        else:
+            np.testing.assert_array_equal(laid_over, [maps[number - 1]])
+            assert axes.images[1].get_clim() == (0, 1)
+            assert axes.images[1].get_extent() == axes.images[0].get_extent()
+
+
+def test_the_steps_end_with_what_grad_cam_shows():
+    maps, slopes = heat(7, 7, 8), heat(7, 7, 8) - 0.5
+    weights = slopes.mean(axis=(0, 1))
+    figure = heat_maps.steps(np.zeros((64, 64, 3), np.uint8), maps, slopes, weights, "edge-on")
+    expected = np.maximum((weights * maps).sum(axis=-1), 0)
+    by_title = {axes.get_title("center"): axes for axes in figure.axes}
+    np.testing.assert_allclose(by_title["4. its positive part (ReLU)"].images[0].get_array(), expected, atol=1e-6)
+    overlaid = by_title["5. overlay: edge-on"].images[1].get_array()
+    np.testing.assert_allclose(overlaid, expected / expected.max(), atol=1e-6)
+    assert "weight +1.00" in by_title or "weight -1.00" in by_title
+
+
+def test_every_map_stands_below_its_galaxy_and_beside_its_question():
+    titles = [["yes: 0.10", "bar: 0.20"], ["no: 0.30", "no bar: 0.40"]]
+    maps = heat(2, 2, 7, 7)
+    figure = heat_maps.galaxies_and_questions(np.zeros((2, 64, 64, 3), np.uint8), maps, [2, 3], titles)
+    axes = np.array(figure.axes).reshape(3, 2)
+    assert [[one.get_title("center") for one in column[1:]] for column in axes.T] == titles
+    assert [one.get_ylabel().replace("\n", " ")[:12] for one in axes[1:, 0]] == ["2. Could thi", "3. Is there "]
+    np.testing.assert_array_equal(axes[2, 1].images[1].get_array(), maps[1, 1])
+
+
+def test_shares_are_drawn_in_per_cent_and_a_part_without_heat_has_no_ratio():
+    one = {"maps": 9, "own": 0.2, "area": 0.1, "own / area": (2, 1.5, 2.5), "own / others": (1.2, 1.1, 1.4)}
+    none = {"maps": 0, "own": np.nan, "area": np.nan, "own / area": (np.nan,) * 3, "own / others": (np.nan,) * 3}
+    left, right = heat_maps.shares_in_regions(
+        {"the bar": one, "the bulge": none}, {"the bar": one, "the bulge": one}
+    ).axes
+    assert [text.get_text() for text in left.get_yticklabels()] == ["the bar\n(9 maps)", "the bulge\n(0 maps)"]
+    np.testing.assert_array_equal(left.lines[0].get_xdata(), [20, np.nan])
+    np.testing.assert_array_equal(left.lines[1].get_xdata(), [10, np.nan])
+    bars = [collection.get_segments()[0] for collection in right.collections]
+    np.testing.assert_allclose(bars[1][:, 0], [1.1, 1.4])
+
+
+def test_a_truly_empty_region_or_map_can_be_drawn():
+    images, inside = np.zeros((2, 64, 64, 3), np.uint8), np.zeros((2, 64, 64), bool)
+    inside[0, 20:30, 20:30] = True
+    figure = heat_maps.regions(images, heat(2, 7, 7) * inside.any(axis=(1, 2))[:, None, None], inside, ["bar", "arms"])
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["no heat anywhere"]
+
+
+def test_the_correlation_falls_from_layer_to_layer_as_given():
+    correlation = {"probabilities": np.array([0.8, 0.9, 1.0]), "dense_1": np.array([0.1, 0.2, 0.3])}
+    axes = heat_maps.randomised_correlation(correlation, 0.36).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.9, 0.2])
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(correlation)
+    assert "maps of two different galaxies: 0.36" in [text.get_text() for text in axes.get_legend().get_texts()]
+    shown = heat_maps.randomised_maps(np.zeros((64, 64, 3), np.uint8), {name: heat(7, 7) for name in correlation})
+    assert [one.get_title("center") for one in shown.axes[:3]] == ["the galaxy", *correlation]
+
+
+def test_each_network_stands_with_its_map():
+    maps = {"parallel CNN": heat(7, 7), "Vision Transformer": heat(8, 8)}
+    figure = heat_maps.networks(np.zeros((64, 64, 3), np.uint8), maps, {name: name.upper() for name in maps})
+    assert [axes.get_title("center") for axes in figure.axes] == ["", "PARALLEL CNN", "VISION TRANSFORMER"]
+    figure = heat_maps.one_question(np.zeros((64, 64, 3), np.uint8), heat(7, 7), 2, 3, 0.456)
+    assert figure.axes[1].get_title("center") == "yes: 0.46"
+
+
+def test_each_predictor_has_one_marker_a_question():
+    table = pd.DataFrame(
+        np.random.default_rng(0).random((11, 7)),
+        index=[q.text for q in QUESTIONS],
+        columns=[f"predictor {number}" for number in range(7)],
+    )
+    axes = results.rmse_of_questions(table).axes[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == list(table.index)
+    lines = {line.get_label(): line for line in axes.lines}
+    for name in table:
+        np.testing.assert_allclose(lines[name].get_xdata(), table[name])
+    assert len({(line.get_marker(), line.get_color()) for line in lines.values()}) == 7
+
+
+def test_a_calibration_curve_goes_through_its_table():
+    table = pd.DataFrame({"predicted": [0.05, 0.5], "voted": [0.1, 0.4], "count": [100, 3]})
+    curves, counts = results.calibration_curves({"one": table}).axes
+    diagonal, curve = curves.lines
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+    np.testing.assert_array_equal(curve.get_xydata(), table[["predicted", "voted"]])
+    np.testing.assert_array_equal(counts.lines[0].get_ydata(), [100, 3])
+
+
+def test_the_leaderboard_says_that_its_two_kinds_of_number_differ():
+    figure = results.leaderboard({"ours": 0.0985}, {"place 1": 0.0749, "place 60": 0.1049}, "not the same galaxies")
+    axes = figure.axes[0]
+    assert "not the same galaxies" in axes.get_xlabel()
+    assert "0.0985" in texts(figure)
+    assert [line.get_xdata()[0] for line in axes.lines] == [0.0985, 0.0749, 0.1049]
+
+
+def test_a_gain_smaller_than_its_interval_is_grey():
+    table = pd.DataFrame({"gain": [0.01, 0.001], "low": [0.005, -0.002], "high": [0.015, 0.004]}, index=["a", "b"])
+    figure = results.gains(table)
+    interval, dot, other_interval, _, _ = figure.axes[0].lines
+    assert (interval.get_color(), other_interval.get_color()) == (style.BLUE, style.GREY)
+    assert list(interval.get_xdata()) == [0.005, 0.015]
+    assert dot.get_xdata() == [0.01]
+    assert texts(figure) == ["+0.0100", "+0.0010"]
