@@ -74,7 +74,8 @@ def heat_maps(
     """The Grad-CAM heat maps of several answers for several galaxies.
 
     The network runs once up to its last feature map; only its head runs once for each answer, all answers together.
-    As in the report, what is differentiated is the model's output, the probability after the sigmoid.
+    As in the report, what is differentiated is the model's output, the probability after the sigmoid. The score before
+    it, as in the paper, gives the same maps: the sigmoid changes a galaxy's weights by one common factor.
 
     Args:
         model: any of the kit's with a convolution; it is not changed.

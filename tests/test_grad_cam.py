@@ -85,6 +85,16 @@ def test_every_convolutional_network_is_explained_and_a_batch_is_as_one_by_one()
             np.testing.assert_array_equal(before, after)
 
 
+def test_the_score_before_the_sigmoid_gives_the_same_maps(tiny):
+    images = galaxies(2)
+    without = keras.models.clone_model(tiny)
+    without.set_weights(tiny.get_weights())
+    without.get_layer("answers").activation = keras.activations.linear
+    np.testing.assert_allclose(
+        grad_cam.heat_maps(without, images, [0, 20]), grad_cam.heat_maps(tiny, images, [0, 20]), atol=1e-5
+    )
+
+
 def test_answers_can_be_named_for_all_galaxies_or_for_each(tiny):
     images = galaxies(2)
     chosen = grad_cam.most_probable_answers(tiny.predict(images, verbose=0))
@@ -107,7 +117,7 @@ def test_another_layer_can_be_explained(tiny):
     assert grad_cam.heat_maps(tiny, galaxies(1), layer="first").shape == (1, 11, 5, 6)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_a_map_that_is_zero_everywhere_stays_zero():
     keras.utils.set_random_seed(0)
     model = parallel_cnn(width=0.125)
@@ -223,7 +233,7 @@ def test_an_ideal_map_is_as_coarse_as_the_feature_map_and_lies_on_the_region():
     assert grad_cam.ideal_maps(regions[:0], (4, 4)).shape == (0, 64, 64)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_maps_without_heat_are_left_out_and_counted():
     regions = np.zeros((3, 64, 64), bool)
     regions[0, :32] = regions[1, 32:] = regions[2, :, :32] = True
@@ -261,7 +271,7 @@ def test_layers_are_randomised_from_the_answers_down_and_the_model_is_left_alone
     np.testing.assert_array_equal(grad_cam.heat_maps(tiny, images), original)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_rank_correlation_is_spearmans():
     first = np.array([[[1, 2], [3, 4]], [[1, 2], [3, 4]], [[0, 0], [5, 9]], [[0, 0], [0, 0]]], float)
     second = np.array([[[1, 4], [9, 16]], [[4, 3], [2, 1]], [[1, 2], [3, 4]], [[1, 2], [3, 4]]], float)

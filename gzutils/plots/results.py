@@ -65,10 +65,10 @@ def leaderboard(errors: dict[str, float], landmarks: dict[str, float], note: str
     figure, axes = plt.subplots(figsize=(style.WIDTH, 0.36 * len(errors) + 2.0))
     places = np.arange(len(errors))
     axes.plot(list(errors.values()), places, "o", color=style.VERMILION, markersize=7)
+    beside = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
+    beside["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # a landmark's line may pass behind
     for place, value in zip(places, errors.values(), strict=True):
-        axes.annotate(
-            f"{value:.4f}", (value, place), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9
-        )
+        axes.annotate(f"{value:.4f}", (value, place), **beside)
     for name, value in landmarks.items():
         axes.axvline(value, color=style.BLUE, linestyle=":", linewidth=1.4, zorder=0)
         axes.text(value, -0.75, f" {name}\n {value:.4f}", color=style.BLUE, fontsize=8, va="bottom", ha="left")
