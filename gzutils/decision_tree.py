@@ -102,6 +102,21 @@ NORMALISED = (1, 6)  # answered for every galaxy; the organisers normalised ques
 TOLERANCE = 1e-4  # the challenge's own file keeps the identities within 1e-5
 
 
+def _order_of_questions() -> tuple[Question, ...]:
+    """The questions in an order in which each comes after all that lead to it."""
+    order: list[Question] = []
+    waiting = list(QUESTIONS)
+    while waiting:
+        ahead = {target for question in waiting for target in question.leads_to}
+        ready = [question for question in waiting if question.number not in ahead]
+        order += ready
+        waiting = [question for question in waiting if question not in ready]
+    return tuple(order)
+
+
+WALK = _order_of_questions()
+
+
 def question(number: int) -> Question:
     """The question with this number, 1 to 11."""
     if number not in range(1, 12):

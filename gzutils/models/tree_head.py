@@ -3,16 +3,7 @@
 import keras
 from keras import layers, ops
 
-from gzutils.decision_tree import COLUMNS, QUESTIONS, question, source_columns
-
-
-def _depth(number: int) -> int:
-    """How many questions come before one on the way down the tree."""
-    sources = source_columns(number)
-    return 1 + max(_depth(q.number) for q in QUESTIONS if set(q.columns) & set(sources)) if sources else 0
-
-
-WALK = tuple(sorted(range(1, 12), key=_depth))  # each question after those that lead to it
+from gzutils.decision_tree import COLUMNS, WALK, source_columns
 
 
 @keras.saving.register_keras_serializable("gzutils")
@@ -26,10 +17,9 @@ class TreeProbabilities(layers.Layer):
 
     def call(self, logits):
         votes = {}
-        for number in WALK:
-            asked = question(number)
+        for asked in WALK:
             shares = ops.softmax(logits[:, asked.slice], axis=-1)
-            sources = source_columns(number)
+            sources = source_columns(asked.number)
             if sources:
                 shares = shares * sum(votes[column] for column in sources)
             votes |= {column: shares[:, place : place + 1] for place, column in enumerate(asked.columns)}

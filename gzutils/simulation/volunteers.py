@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gzutils.decision_tree import NORMALISED, QUESTIONS, Question
+from gzutils.decision_tree import NORMALISED, QUESTIONS, WALK, Question
 from gzutils.simulation.galaxies import Galaxy
 
 VOLUNTEERS = range(40, 51)  # how many look at a galaxy, each number as likely
@@ -94,21 +94,6 @@ def vote_variance(truth: np.ndarray) -> np.ndarray:
             unasked[:, -1] = (1 - p[:, -1]) ** 2
         variance[:, part] = p * (1 - p) * inverse_reached[:, None] + unasked * nobody[:, None]
     return variance
-
-
-def _order_of_questions() -> tuple[Question, ...]:
-    """The questions in an order in which each comes after all that lead to it."""
-    order: list[Question] = []
-    waiting = list(QUESTIONS)
-    while waiting:
-        ahead = {target for question in waiting for target in question.leads_to}
-        ready = [question for question in waiting if question.number not in ahead]
-        order += ready
-        waiting = [question for question in waiting if question not in ready]
-    return tuple(order)
-
-
-WALK = _order_of_questions()
 
 
 def _walk(volunteers: float, split: Split) -> np.ndarray:
