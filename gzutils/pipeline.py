@@ -19,6 +19,7 @@ import nbformat
 from gzutils import files
 from gzutils.command_line import parse
 from gzutils.progress import PROGRESS_FILE
+from gzutils.stored_outputs import small_png, store_outputs
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -54,10 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Done. Read the notebooks in {run / 'notebooks'}, the figures and numbers in the folders beside it.")
     if options.store_outputs:
         for notebook in chosen:
-            _store_outputs(notebook, run / "notebooks" / notebook.name)
+            store_outputs(notebook, run / "notebooks" / notebook.name, ROOT)
         picture = run / README_PICTURE
         if picture.is_file():
-            shutil.copy(picture, NOTEBOOKS)
+            with files.whole_file(NOTEBOOKS / picture.name) as beside:
+                beside.write_bytes(small_png(picture.read_bytes()))
         print(f"Their outputs now stand in {NOTEBOOKS}.")
     return 0
 
@@ -173,25 +175,6 @@ def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
             finished.set()
             watch.join()
     return None
-
-
-def _store_outputs(notebook: Path, executed: Path) -> None:
-    """Copies the outputs of an executed notebook into its source, without what only that run has."""
-    source = nbformat.read(notebook, as_version=4)
-    outputs = {cell.id: cell.get("outputs", []) for cell in nbformat.read(executed, as_version=4).cells}
-    code = [cell for cell in source.cells if cell.cell_type == "code"]
-    for count, cell in enumerate(code, start=1):
-        cell.execution_count = count
-        cell.outputs = [output for output in outputs[cell.id] if not _is_cleared_progress(output)]
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
-    with files.whole_file(notebook) as beside:
-        nbformat.write(source, beside)
-
-
-def _is_cleared_progress(output: nbformat.NotebookNode) -> bool:
-    return output.output_type == "display_data" and output.data.get("text/html") == ""
 
 
 def _show_progress(name: str, finished: threading.Event) -> None:
