@@ -1,6 +1,7 @@
 """The outputs that the notebooks carry in git: those of a run, without what only that run has, and small.
 
-What is left out or rounded: progress lines, warnings, the machine's folders, and times, which differ from run to run.
+What is left out: progress lines, warnings, and what differs from run to run, such as the machine's folders. Times are
+rounded to one digit.
 """
 
 import base64
@@ -17,6 +18,8 @@ from gzutils.files import whole_file
 
 TIME = re.compile(r"(?:about )?\b(\d[\d,.]*)( s\b| times faster)")
 SAME_TO_THE_EYE = 0.9  # RMS difference in grey levels of 255 below which a picture may do with 256 colours
+STYLED_TABLE = re.compile(r"\bT_[0-9a-f]{5}(?=_|\b)")  # the random name that pandas gives to it in the page
+ADDRESS_IN_MEMORY = re.compile(r" at 0x[0-9a-f]+")
 WIDGETS = "application/vnd.jupyter.widget-view+json"
 
 
@@ -31,7 +34,7 @@ def store_outputs(notebook: Path, executed: Path, root: Path) -> None:
     source = nbformat.read(notebook, as_version=4)
     outputs = {cell.id: cell.get("outputs", []) for cell in nbformat.read(executed, as_version=4).cells}
     for count, cell in enumerate((cell for cell in source.cells if cell.cell_type == "code"), start=1):
-        earlier, cell.outputs = cell.outputs, _cleaned(outputs[cell.id], root, f"{notebook.stem}, cell {cell.id}")
+        earlier, cell.outputs = cell.outputs, _cleaned(outputs[cell.id], root, cell.id)
         cell.execution_count = count
         for output in cell.outputs:
             if output.output_type == "execute_result":
@@ -52,13 +55,13 @@ def small_png(picture: bytes) -> bytes:
     return min(file.getvalue(), picture, key=len)
 
 
-def _cleaned(outputs: list, root: Path, where: str) -> list:
+def _cleaned(outputs: list, root: Path, cell: str) -> list:
     """The outputs without progress lines, warnings, widgets and folders; text that follows text is one output."""
     kept: list = []
     for output in outputs:
         data = output.get("data", {})
         if output.get("name") == "stderr":
-            print(f"{where}: left out what it wrote to stderr: {output.text.strip()[:200]}", file=sys.stderr)
+            print(f"cell {cell}: left out what it wrote to stderr: {output.text.strip()[:200]}", file=sys.stderr)
         elif data.get("text/html") != "" and WIDGETS not in data:
             if output.output_type == "stream" and kept and kept[-1].output_type == "stream":
                 kept[-1].text += output.text
@@ -69,15 +72,15 @@ def _cleaned(outputs: list, root: Path, where: str) -> list:
             output.text = _settled(output.text, root)
         data = output.get("data", {})
         for kind in [kind for kind in data if kind.startswith("text/")]:
-            data[kind] = _settled(data[kind], root)
+            data[kind] = STYLED_TABLE.sub(f"T_{cell}", _settled(data[kind], root))
         if "image/png" in data:
             data["image/png"] = base64.b64encode(small_png(base64.b64decode(data["image/png"]))).decode()
     return kept
 
 
 def _settled(text: str, root: Path) -> str:
-    """Text without the project's folder, and its times rounded to one digit: "24.8 s" becomes "about 20 s"."""
-    text = text.replace(f"{root}/", "").replace(str(root), ".")
+    """Text without the project's folder and addresses in memory; times get one digit: "24.8 s" is "about 20 s"."""
+    text = ADDRESS_IN_MEMORY.sub("", text.replace(f"{root}/", "").replace(str(root), "."))
     return TIME.sub(lambda found: f"about {_number(found):,.12g}{found[2]}", text)
 
 

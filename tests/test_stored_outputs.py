@@ -2,9 +2,11 @@
 
 import base64
 import io
+import re
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, ImageDraw
@@ -44,12 +46,19 @@ def test_progress_warnings_and_widgets_are_left_out_and_text_is_joined(stored, c
     outputs = [stream("one\n"), display(text_html=""), stream("UserWarning: old", "stderr"), stream("two\n")]
     outputs += [new_output("display_data", {WIDGETS: {"model_id": "1"}})]
     assert [dict(output) for output in stored(outputs)] == [dict(stream("one\ntwo\n"))]
-    assert capsys.readouterr().err == "source, cell cell-0: left out what it wrote to stderr: UserWarning: old\n"
+    assert capsys.readouterr().err == "cell cell-0: left out what it wrote to stderr: UserWarning: old\n"
 
 
-def test_the_machines_folder_is_left_out(stored, tmp_path):
-    (output,) = stored([stream(f"written: {tmp_path}/runs/quick, in {tmp_path}\n")])
-    assert output.text == "written: runs/quick, in .\n"
+def test_the_machines_folder_and_memory_are_left_out(stored, tmp_path):
+    (output,) = stored([stream(f"written: {tmp_path}/runs/quick, in {tmp_path} by <a.Writer at 0x7fb2beb64450>\n")])
+    assert output.text == "written: runs/quick, in . by <a.Writer>\n"
+
+
+def test_a_styled_table_gets_the_same_name_each_time(stored):
+    table = pd.DataFrame({"a": [1]}).style.to_html()
+    (output,) = stored([display(text_html=table)])
+    name = re.search(r'id="(T_\w+)_row0_col0"', table)[1]
+    assert output.data["text/html"] == table.replace(name, "T_cell-0")
 
 
 @pytest.mark.parametrize(
