@@ -81,7 +81,7 @@ def test_the_favourite_path_follows_the_majority_down_the_tree():
     smooth = labels(Class1_1=0.8, Class1_2=0.2, Class7_2=0.5, Class7_1=0.3, Class6_2=1.0)
     assert galaxies.favourite_path(smooth) == ["smooth", "in between", "nothing odd"]
     edge_on = labels(Class1_2=0.9, Class2_1=0.9, Class9_1=0.9, Class6_1=0.6, Class8_7=0.6)
-    path = ["features or disk", "edge-on", "rounded", "odd", "dust lane"]
+    path = ["features or disk", "edge-on", "rounded bulge", "something odd", "dust lane"]
     assert galaxies.favourite_path(edge_on) == path
     assert galaxies.favourite_path(labels(Class1_3=1.0)) == ["star or artifact"]
 
