@@ -1,7 +1,5 @@
 """Galaxies as pictures: the raw ones, what preprocessing and augmentation make of them, and their votes beside them."""
 
-import textwrap
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -85,7 +83,7 @@ def cut_and_seen(pictures: list[np.ndarray], boxes: list[tuple], seen: np.ndarra
         left, upper, right, lower = box
         frame = ((left - 0.5, upper - 0.5), right - left, lower - upper)
         above.add_patch(Rectangle(*frame, fill=False, edgecolor=style.YELLOW, linewidth=2))
-        above.set_title(textwrap.shorten(name, int(13 * side), placeholder=" …"), fontsize=8.5, loc="center")
+        above.set_title(style.shortened(name, int(13 * side)), fontsize=8.5, loc="center", parse_math=False)
         below.imshow(small)
         below.set_title("as the model sees it", fontsize=8.5, loc="center")
     return figure

@@ -237,7 +237,8 @@ def _draw_pictures(
     picture = _picture(figure, PICTURES, 0.3, side)
     style.hide_axes(picture)
     picture.imshow(image)
-    axes.text(PICTURES, 0.17, name, fontsize=10, weight="bold", va="center", color=INK)
+    title = style.shortened(name, 20)
+    axes.text(PICTURES, 0.17, title, fontsize=10, weight="bold", va="center", color=INK, parse_math=False)
     top = 0.3 + side + 0.12
     if len(heat) == 1:
         _draw_map(figure, axes, image, heat[0], "Where the network looks\n(for all questions)", top, side, False)
