@@ -25,12 +25,12 @@ INSTALL_LINK = re.compile(r"git\+https://github\.com/[\w./@-]+")
 SET_UP_CELL = """\
 import sys
 
-if "google.colab" in sys.modules:  # Colab has Keras and TensorFlow, which stay as they are, but not this kit
+if "google.colab" in sys.modules:  # Colab lacks this kit; what it has stays as it is
     %pip install --quiet {install}
 
 from gzutils import backend, colab
 
-colab.keep_results(on_drive=False)  # True, on Colab: on your Google Drive, where the next session goes on from them
+colab.keep_results(on_drive=False)  # True: on Colab, keep them on Drive and go on from them
 backend.load()  # Keras, without TensorFlow's start-up messages"""
 
 
