@@ -96,7 +96,7 @@ def test_a_time_that_is_nearly_the_one_stored_before_changes_nothing(stored, ear
     assert output.data["text/plain"] == kept
 
 
-def test_a_drawing_gets_a_palette_and_a_photograph_keeps_its_colours():
+def test_a_drawing_gets_a_palette_and_a_photograph_looks_the_same():
     drawing = Image.new("RGBA", (200, 100), "white")
     ImageDraw.Draw(drawing).ellipse((20, 20, 160, 80), fill="orange", outline="black")
     small = Image.open(io.BytesIO(small_png(png(drawing))))
@@ -104,8 +104,10 @@ def test_a_drawing_gets_a_palette_and_a_photograph_keeps_its_colours():
     assert np.array_equal(np.asarray(small.convert("RGB")), np.asarray(drawing.convert("RGB")))
 
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8))
-    small = Image.open(io.BytesIO(small_png(png(noise))))
-    assert np.array_equal(np.asarray(small.convert("RGB")), np.asarray(noise))
+    small = small_png(png(noise))
+    assert len(small) < 0.9 * len(png(noise))
+    seen = np.asarray(Image.open(io.BytesIO(small)).convert("RGB"), int)
+    assert np.abs(seen - np.asarray(noise)).max() <= 2
 
 
 def test_a_stored_picture_is_the_small_one(stored):
