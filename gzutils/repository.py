@@ -25,7 +25,7 @@ INSTALL_LINK = re.compile(r"git\+https://github\.com/[\w./@-]+")
 SET_UP_CELL = """\
 import sys
 
-if "google.colab" in sys.modules:  # Colab lacks this kit; what it has stays as it is
+if "google.colab" in sys.modules:  # Colab lacks this kit; its TensorFlow stays as it is
     %pip install --quiet {install}
 
 from gzutils import backend, colab
