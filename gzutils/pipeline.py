@@ -48,10 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. What is done stays; the same command goes on from there.")
         return 130
+    from gzutils import pages
+
+    index = pages.write_pages(run, notebooks)
     if failed:
         print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
+        print(f"What there is so far: open {index} in a browser.")
         return 1
-    print(f"Done. Read the notebooks in {run / 'notebooks'}, the figures and numbers in the folders beside it.")
+    print(f"Done. Open {index} in a browser: results, figures and notebooks. The files lie in the folders beside it.")
     if options.store_outputs:
         for notebook in chosen:
             _store_outputs(notebook, run / "notebooks" / notebook.name)
