@@ -106,7 +106,9 @@ def find_or_make_store(
     store = Path(folder) / f"store-{data}-{galaxies or 'all'}-{files.fingerprint([identity, _settings()])}"
     if not store.is_dir():
         source = source or find_or_make_raw(data, folder, data_dir, galaxies, seed)
-        build_store(source, store, galaxies, description={"data": data, **identity})
+        with files.locked(store, wait=True), files.explained(store):
+            if not store.is_dir():  # another process may have made it meanwhile
+                build_store(source, store, galaxies, description={"data": data, **identity})
     return store
 
 
@@ -144,7 +146,6 @@ def build_store(
         )
     galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
     partial = store.with_name(store.name + ".partial")
-    _check_disk_space(store, len(galaxy_ids))
     status, reasons = _open_partial(partial, galaxy_ids)
     for rows in _chunks_to_do(status):
         # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
@@ -194,15 +195,6 @@ def _settings() -> dict:
     return {"version": STORE_VERSION, "raw_size": RAW_SIZE, "crop": CROP, "size": SIZE, "filter": "Pillow bicubic"}
 
 
-def _check_disk_space(store: Path, galaxies: int) -> None:
-    store.parent.mkdir(parents=True, exist_ok=True)
-    needed = galaxies * (SIZE * SIZE * 3 + 37 * 4 + 8)
-    free = shutil.disk_usage(store.parent).free
-    if free < needed:
-        raise OSError(f"{store.parent} has {free / 1e6:.0f} MB free, the store of {galaxies} galaxies needs more: "
-                      f"{needed / 1e6:.0f} MB; make room or choose another folder")  # fmt: skip
-
-
 def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
     """The images' status (N,) and why some are rejected, as an interrupted call left them, or new."""
     try:
@@ -212,9 +204,11 @@ def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.ndarray, di
     except (OSError, ValueError, EOFError):
         pass  # nothing there, or killed before the first chunk or after the last: it starts anew
     shutil.rmtree(partial, ignore_errors=True)
+    needed = len(galaxy_ids) * (SIZE * SIZE * 3 + 37 * 4 + 8)
+    files.check_room(partial, needed, f"a store of {len(galaxy_ids)} galaxies")
     partial.mkdir(parents=True)
     shape = (len(galaxy_ids), SIZE, SIZE, 3)
-    np.lib.format.open_memmap(partial / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    files.zeros_file(partial / "images.npy", np.uint8, shape)
     status = np.full(len(galaxy_ids), TODO, np.uint8)
     files.write_json(partial / "rejected.json", {})
     np.save(partial / "status.npy", status)
@@ -249,7 +243,7 @@ def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: di
     kept = np.flatnonzero(status == DONE)
     if len(kept) < len(status):
         shape = (len(kept), SIZE, SIZE, 3)
-        np.lib.format.open_memmap(partial / "compact.npy", mode="w+", dtype=np.uint8, shape=shape)
+        files.zeros_file(partial / "compact.npy", np.uint8, shape)
         for start in range(0, len(kept), CHUNK):
             images = np.load(partial / "images.npy", mmap_mode="r")
             compact = np.load(partial / "compact.npy", mmap_mode="r+")
