@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import io
 import json
 import os
 import platform
@@ -171,6 +172,17 @@ def _take(path: Path, folder: Path, wait: bool) -> TextIO:
                 file.flush()
                 return file
         file.close()  # its holder deleted it just then
+
+
+def write_array(path: Path | str, array: np.ndarray) -> None:
+    """Writes an .npy file, whole or not at all; it passes through memory once more.
+
+    `np.save` to a file does not notice (NumPy 2.4) that the disk got full within the last 4 kB.
+    """
+    data = io.BytesIO()
+    np.save(data, array, allow_pickle=False)
+    with whole_file(path) as beside:
+        beside.write_bytes(data.getbuffer())
 
 
 def zeros_file(path: Path | str, dtype: type, shape: tuple[int, ...]) -> None:

@@ -155,8 +155,7 @@ def build_store(
         images.flush()
         del images
         files.write_json(partial / "rejected.json", reasons)
-        with files.whole_file(partial / "status.npy") as beside:
-            np.save(beside, status)
+        files.write_array(partial / "status.npy", status)
         if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
             shutil.rmtree(partial)  # so that the next call looks at mended files anew
             galaxy, reason = next(iter(reasons.items()))
@@ -211,8 +210,8 @@ def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.ndarray, di
     files.zeros_file(partial / "images.npy", np.uint8, shape)
     status = np.full(len(galaxy_ids), TODO, np.uint8)
     files.write_json(partial / "rejected.json", {})
-    np.save(partial / "status.npy", status)
-    np.save(partial / "galaxy_ids.npy", galaxy_ids)
+    files.write_array(partial / "status.npy", status)
+    files.write_array(partial / "galaxy_ids.npy", galaxy_ids)
     return status, {}
 
 
@@ -252,8 +251,8 @@ def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: di
             del images, compact
         (partial / "galaxy_ids.npy").unlink()  # the rows no longer match: a kill from here on starts anew
         os.replace(partial / "compact.npy", partial / "images.npy")
-    np.save(partial / "galaxy_ids.npy", galaxy_ids[kept])
-    np.save(partial / "labels.npy", labels[kept].astype(np.float32))
+    files.write_array(partial / "galaxy_ids.npy", galaxy_ids[kept])
+    files.write_array(partial / "labels.npy", labels[kept].astype(np.float32))
     arrays = ("images.npy", "labels.npy", "galaxy_ids.npy")
     files.write_json(
         partial / "manifest.json", manifest | {"sha256": {name: files.sha256(partial / name) for name in arrays}}

@@ -1,6 +1,7 @@
 """Writes a simulated survey in the challenge's layout, on all cores, and goes on where it was interrupted."""
 
 import dataclasses
+import io
 import multiprocessing
 import os
 import signal
@@ -192,8 +193,10 @@ def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:
         galaxy, votes, truth = simulate(seed, number)
         path = images / f"{FIRST_ID + number}.jpg"
         if not path.exists():
+            jpeg = io.BytesIO()  # Pillow writing to a file itself does not notice that the disk got full (13.0)
+            Image.fromarray(image_of(galaxy, seed, number)).save(jpeg, "JPEG", quality=JPEG_QUALITY)
             with whole_file(path) as beside:
-                Image.fromarray(image_of(galaxy, seed, number)).save(beside, quality=JPEG_QUALITY)
+                beside.write_bytes(jpeg.getvalue())
         properties = ",".join(str(getattr(galaxy, name)) for name in PROPERTIES)
         rows.append(
             (
