@@ -161,3 +161,15 @@ def test_a_loss_that_explodes_is_said_to(store, tmp_path):
     split = dataset.split_galaxies(len(store))
     with pytest.raises(ValueError, match="loss became nan in epoch 1"):
         training.train(model, store, split, SETTINGS, ConstrainedMeanSquaredError(), tmp_path)
+
+
+def test_the_line_says_which_of_several_trainings_it_is_and_how_far():
+    class Shown:
+        def show(self, text):
+            self.text = text
+
+    history = [{"epoch": 1, "val_loss": 0.02, "val_rmse": 0.14, "seconds": 3.0}]
+    for title, words in (("training 3 of 24", "training 3 of 24, epoch 2 of 10: 50 %"), ("", "Epoch 2 of 10: 50 %")):
+        line = Shown()
+        training._ShowProgress(line, title, history, epochs=10, batches=4).on_train_batch_end(1)
+        assert line.text == f"{words}, best so far epoch 1: validation RMSE 0.1400, at most 27 s left"

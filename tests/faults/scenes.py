@@ -223,8 +223,7 @@ def repaired(task, spoil):
 
     def scene(made, folder):
         whole = getattr(made, task.__name__)
-        work.copy_inputs(whole, folder)
-        task(folder)
+        work.copy(whole, folder)
         before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.jpg")}
         spoil(folder)
         task(folder)
