@@ -155,6 +155,17 @@ def attention_rollout(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return normalised(patches.reshape(-1, side, side))
 
 
+def where_it_looks(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Heat maps for any of the kit's networks: Grad-CAM, or where there is no convolution the attention rollout.
+
+    Returns:
+        (N, 11, h, w), a map for each question's most probable answer, or (N, 1, h, w), one for all questions.
+    """
+    if any(isinstance(layer, layers.Conv2D) for layer in model.layers):
+        return heat_maps(model, images)
+    return attention_rollout(model, images)[:, None]
+
+
 def true_region(seed: int, galaxy_id: int, component: str, share: float = 0.8) -> np.ndarray:
     """Where a part of a simulated galaxy lies in its picture: the fewest pixels that hold a share of the part's light.
 

@@ -28,6 +28,8 @@ README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 def main(arguments: list[str] | None = None) -> int:
     """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
     options = parse(arguments)
+    from gzutils import pages
+
     notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     chosen = _choose(notebooks, options.only, options.start)
     parameters = {
@@ -46,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
                 shutil.rmtree(run)
             print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
             failed = _run_all(chosen, parameters, run)
+            index = pages.write_pages(run, notebooks)
     except (files.Busy, files.NotWritten) as problem:
         sys.exit(f"run_all.sh: {problem}")
     except KeyboardInterrupt:
@@ -53,8 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     if failed:
         print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
+        print(f"What there is so far: open {index} in a browser.")
         return 1
-    print(f"Done. Read the notebooks in {run / 'notebooks'}, the figures and numbers in the folders beside it.")
+    print(f"Done. Open {index} in a browser: results, figures and notebooks. The files lie in the folders beside it.")
     if options.store_outputs:
         for notebook in chosen:
             _store_outputs(notebook, run / "notebooks" / notebook.name)

@@ -55,7 +55,9 @@ def test_all_run_in_order_and_a_second_call_runs_nothing(project, capsys):
     assert executed(project) == ["01_first", "02_second", "03_third"]
     assert (project / "runs/smoke-simulated/01_first/metrics.json").read_text() == "smoke"
     assert (project / "runs/smoke-simulated/notebooks/01_first.ipynb").is_file()
-    capsys.readouterr()
+    index = project / "runs/smoke-simulated/index.html"
+    assert index.is_file()
+    assert str(index) in capsys.readouterr().out.splitlines()[-1]
     assert pipeline.main(["--profile", "smoke"]) == 0
     assert executed(project) == []
     assert capsys.readouterr().out.count("unchanged, skipped") == 3
@@ -128,6 +130,8 @@ def test_a_failed_notebook_is_named_and_only_what_needs_it_is_left_out(project, 
     said = capsys.readouterr().out
     assert executed(project) == ["01_first"]
     assert "02_second: failed" in said
+    assert str(project / "runs/smoke-simulated/index.html") in said.splitlines()[-1]
+    assert "failed: ValueError: no such galaxy" in (project / "runs/smoke-simulated/index.html").read_text()
     assert "ValueError: no such galaxy" in said
     assert "03_third: not run, it needs 02_second" in said
     kept = nbformat.read(project / "runs/smoke-simulated/notebooks/02_second.ipynb", as_version=4)

@@ -425,7 +425,7 @@ def essence(folder: Path) -> dict:
             assert "seconds" not in data[0]
         elif name.endswith("progress.json"):
             data = files.read_json(folder / name)["batches"]
-        elif "/notebooks/" in name:  # papermill's own times and the machine's paths
+        elif "/notebooks/" in name or name.endswith(".html"):  # papermill's own times and the machine's paths
             data = None
         elif name.startswith("notebooks/") or name.endswith(".lock"):
             continue
