@@ -3,8 +3,9 @@
 One module a stage, in the order in which data flows through them:
 `parameters`, `decision_tree`, `challenge`, `download`, `solutions`, `simulation`, `preprocessing`, `backend`,
 `dataset`, `augmentation`, `losses`, `models`, `profiles`, `command_line`, `runs`, `training`, `features`, `evaluation`,
-`results`, `grad_cam`, `own_images`, `submission`, `plots`, `pages`, `pipeline`. A module imports only modules before
-it; `files` and `progress` (how files are written, how long work shows itself) serve all.
+`results`, `grad_cam`, `own_images`, `submission`, `plots`, `pages`, `pipeline`.
+A module imports only modules before it; `files` and `progress` (how files are written, how long work shows itself)
+serve all.
 Importing `gzutils` itself loads nothing else, and no Keras backend.
 """
 
