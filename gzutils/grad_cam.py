@@ -261,7 +261,22 @@ def randomised(model: keras.Model, seed: int = 0) -> Iterator[tuple[str, keras.M
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Spearman's correlation over the pixels of pairs of maps, (N, h, w) twice -> (N,); 0 where one is constant."""
-    ranks = [pd.DataFrame(maps.reshape(len(maps), -1)).rank(axis=1).to_numpy() for maps in (first, second)]
+    pixels = int(np.prod(first.shape[1:]))  # said, so that there may be no maps at all
+    ranks = [pd.DataFrame(maps.reshape(-1, pixels)).rank(axis=1).to_numpy() for maps in (first, second)]
     one, two = (values - values.mean(axis=1, keepdims=True) for values in ranks)
     spread = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
     return np.divide((one * two).sum(axis=1), spread, out=np.zeros(len(one)), where=spread > 0)
+
+
+def unrelated_correlation(maps: np.ndarray) -> float:
+    """The mean rank correlation of different galaxies' maps of the same question: what any two have in common.
+
+    Args:
+        maps: (N, questions, h, w); each galaxy's are held against the one's before it, where both have heat.
+
+    Returns:
+        The mean; NaN where no such two have heat.
+    """
+    others = np.roll(maps, 1, axis=0)
+    both = maps.any(axis=(2, 3)) & others.any(axis=(2, 3))
+    return float(rank_correlation(maps[both], others[both]).mean()) if both.any() else float("nan")

@@ -100,8 +100,7 @@ def _checked(shares: np.ndarray) -> np.ndarray:
 def _open_partial(partial: Path, count: int) -> None:
     """Makes the file of shares (count, 37), not-a-number where they are still to be predicted, where there is none."""
     if not partial.is_file():
-        with files.whole_file(partial) as beside:
-            np.save(beside, np.full((count, len(COLUMNS)), np.nan, np.float32))
+        files.write_array(partial, np.full((count, len(COLUMNS)), np.nan, np.float32))
 
 
 def _read(images: Images, galaxy_ids: np.ndarray, rejected: dict[int, str]) -> tuple[np.ndarray, np.ndarray]:

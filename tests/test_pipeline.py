@@ -1,5 +1,7 @@
 """The pipeline, on small notebooks of the test's own: order, skipping, failures, and what depends on them."""
 
+import re
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -80,6 +82,16 @@ def test_what_a_notebook_reads_but_can_do_without_is_part_of_its_state(tmp_path,
     path.parent.mkdir(parents=True)
     path.write_text("changed")
     assert pipeline._state(source, {"DATA_DIR": None}, tmp_path) != before
+
+
+@pytest.mark.parametrize("path", sorted(pipeline.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_names_all_others_whose_results_it_reads(path):
+    """Else it would not run again when those change, and show what is no longer so."""
+    source = nbformat.read(path, as_version=4)
+    code = "\n".join(cell.source for cell in source.cells if cell.cell_type == "code")
+    others = {other.stem for other in pipeline.NOTEBOOKS.glob("*.ipynb")} - {path.stem}
+    mentioned = others & set(re.findall(r'"(\d\d_\w+)"', code))
+    assert mentioned <= {*source.metadata["gzutils"]["needs"], *source.metadata["gzutils"].get("reads", [])}
 
 
 def test_stored_outputs_are_no_change(project):
