@@ -80,8 +80,8 @@ class Images:
             raise refusal(self.path, f"there is no image of galaxy {galaxy_id} in it")
         try:
             if isinstance(member, Path):
-                with open(member, "rb") as file:
-                    data = file.read(IMAGE_LIMIT + 1)
+                with open(member, "rb") as file:  # not more than it has: memory for the limit is slow to come by
+                    data = file.read(min(os.fstat(file.fileno()).st_size, IMAGE_LIMIT) + 1)
             else:
                 # ZipFile counts its open members without a lock of its own: two threads could close it for the rest.
                 with self._lock, self._archive.open(member) as file:
