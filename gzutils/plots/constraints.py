@@ -16,7 +16,7 @@ NAMES = {
     "report": "the constraints of the report's code",
     "by construction": "the tree by construction",
 }
-LABELS = [f"{place}. {question(number).text}" for place, number in enumerate(CONSTRAINT_QUESTIONS, start=1)]
+LABELS = [f"({place})  {question(number).text}" for place, number in enumerate(CONSTRAINT_QUESTIONS, start=1)]
 
 
 def matrix_of_constraints(constraints: str = "tree") -> Figure:
@@ -34,6 +34,7 @@ def matrix_of_constraints(constraints: str = "tree") -> Figure:
         axes.axvline(asked.slice.start - 0.5, color=style.GREY, linewidth=0.5)
     axes.set(xlim=(-0.5, 36.5), ylim=(10.6, -0.6))
     axes.set_yticks(range(11), LABELS, fontsize=8)
+    axes.set_ylabel("constraint, and its question")
     axes.set_xticks(range(37), ANSWERS, rotation=90, fontsize=7)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -60,6 +61,7 @@ def residuals(sets: dict[str, np.ndarray], shown: int = 400) -> Figure:
         axes.set(xlabel="left side minus right side", xlim=(-limit, limit))
         axes.tick_params(axis="y", length=0)
     figure.axes[0].set_yticks(range(11), LABELS, fontsize=8)
+    figure.axes[0].set_ylabel("constraint, and its question")
     figure.axes[0].set_ylim(10.6, -0.6)
     figure.tight_layout()
     return figure

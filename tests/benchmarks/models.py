@@ -52,9 +52,10 @@ def measure(name: str, precision: str, store, split, epochs: int, batch_size: in
         trained = training.train(
             model, store, split, settings, ConstrainedMeanSquaredError(), folder, RandomAffine(seed=0)
         )
-    evaluation.predict(model, store, split.test[:batch_size])  # compiles
+    # Compiles for whole batches and for the rest: JAX does so once for each shape.
+    evaluation.predict(model, store, split.test[: batch_size + len(split.test) % batch_size], batch_size)
     start = time.perf_counter()
-    predicted = evaluation.predict(model, store, split.test)
+    predicted = evaluation.predict(model, store, split.test, batch_size)
     predicting = time.perf_counter() - start
     seconds = list(trained.history["seconds"])
     per_epoch = statistics.median(seconds[1:] or seconds)
