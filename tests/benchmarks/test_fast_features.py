@@ -7,7 +7,6 @@ import itertools
 import shutil
 
 import keras
-import numpy as np
 import pytest
 
 from gzutils import features
