@@ -56,7 +56,7 @@ def record(request) -> Callable:
 def against(benchmark, record) -> Callable:
     """A function that lets two ways of doing the same work take turns and records how many times faster the first is.
 
-    `amounts` are how much each does in a call (in `unit`), where they differ; the first call of each is not counted.
+    `amounts` are how much each does in a call, in `unit`. `warm_up`: the first call of each is not counted.
     """
 
     def compare(
@@ -68,6 +68,7 @@ def against(benchmark, record) -> Callable:
         unit: str,
         at_least: float,
         rounds: int = 5,
+        warm_up: bool = True,
     ) -> None:
         their_seconds = []
 
@@ -76,8 +77,9 @@ def against(benchmark, record) -> Callable:
             theirs()
             their_seconds.append(time.perf_counter() - start)
 
-        ours()
-        theirs()
+        if warm_up:
+            ours()
+            theirs()
         benchmark.pedantic(ours, setup=let_them_go_first, rounds=rounds)
         our_seconds = benchmark.stats.stats.data
         faster = statistics.median(
@@ -99,12 +101,6 @@ def raw(tmp_path_factory) -> challenge.Challenge:
 
 
 @pytest.fixture(scope="session")
-def store(raw, tmp_path_factory) -> dataset.Store:
-    """The same galaxies as a store."""
-    return dataset.open_store(preprocessing.build_store(raw, tmp_path_factory.mktemp("store") / "store"))
-
-
-@pytest.fixture(scope="session")
 def many(raw) -> Callable:
     """A function that writes a challenge of `count` galaxies into a folder: the simulated ones again and again."""
 
@@ -121,6 +117,13 @@ def many(raw) -> Callable:
         return challenge.find(folder, folder)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def store(many, tmp_path_factory) -> dataset.Store:
+    """768 galaxies as a store: the simulated ones three times."""
+    folder = tmp_path_factory.mktemp("store")
+    return dataset.open_store(preprocessing.build_store(many(folder / "raw", 768), folder / "store"))
 
 
 def _machine(config) -> dict:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from gzutils import preprocessing
 
-GALAXIES, ALL = 2048, 61_578
+GALAXIES, ALL = 4096, 61_578
 
 
 def plain_loop(path, target):
