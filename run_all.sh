@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv beside this file, installs into it, and runs every notebook (./run_all.sh) or the tests
-# (./run_all.sh test). ./run_all.sh --help lists the options.
+# Makes .venv beside this file, installs into it, and runs every notebook (./run_all.sh), the tests
+# (./run_all.sh test) or the benchmarks (./run_all.sh benchmark). ./run_all.sh --help lists the options.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -54,7 +54,8 @@ install() {
     echo "$wanted" >"$venv/installed"
 }
 
-if [ "${1:-}" != test ]; then
+command=${1:-}
+if [ "$command" != test ] && [ "$command" != benchmark ]; then
     # Options are checked first: nobody should wait for an installation to read of a typing error.
     python=$(find_python)
     PYTHONPATH="$root" "$python" -BP -m gzutils.command_line "$@"
@@ -63,9 +64,10 @@ if [ "${1:-}" != test ]; then
     done
 fi
 install
-if [ "${1:-}" = test ]; then
+if [ "$command" = test ] || [ "$command" = benchmark ]; then
     shift
     cd "$root"
+    if [ "$command" = benchmark ]; then set -- tests/benchmarks "$@"; fi
     exec "$venv/bin/python" -m pytest "$@"
 fi
 # -P: a gzutils in the current directory is somebody else's.

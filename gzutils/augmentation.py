@@ -43,27 +43,20 @@ class RandomAffine(keras.layers.Layer):
         self.rotation, self.zoom, self.shift, self.shear, self.flip = rotation, zoom, shift, shear, flip
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.supports_jit = backend.compiles_image_transforms()
+        self.supports_jit = backend.compiles_whole_steps()
 
     def call(self, images, training: bool = False):
         """(N, height, width, 3) of any dtype -> the same shape and dtype."""
         if not training:
             return images
         height, width = images.shape[1:3]
-        matrices = self.draw_matrices(ops.shape(images)[0], height, width)
-        # affine_transform wants eight numbers an image: output (x, y) looks at input
-        # (a0 x + a1 y + a2, b0 x + b1 y + b2); the last two, for perspective, are zero.
-        moved = ops.image.affine_transform(
-            ops.cast(images, "float32"), matrices, interpolation="bilinear", fill_mode="nearest"
-        )
-        if keras.backend.is_float_dtype(images.dtype):
-            return ops.cast(moved, images.dtype)
-        return ops.cast(ops.clip(ops.round(moved), 0, 255), images.dtype)
+        return look_up(images, self.draw_matrices(ops.shape(images)[0], height, width))
 
     def draw_matrices(self, count: int, height: int, width: int):
-        """`count` random transforms, (count, 8) float32: where in the image each pixel of a view comes from.
+        """`count` random transforms, (count, 6) float32: where in the image each pixel of a view comes from.
 
-        All about the image's centre: mirrored, then turned, sheared, zoomed and shifted.
+        View (x, y) looks at image (a0 x + a1 y + a2, b0 x + b1 y + b2). All about the image's centre: mirrored, then
+        turned, sheared, zoomed and shifted.
         """
 
         def uniform(limit: float):
@@ -86,8 +79,7 @@ class RandomAffine(keras.layers.Layer):
         a0, a1, b0, b1 = zoom_x * a0, zoom_x * a1, zoom_y * b0, zoom_y * b1
         a2 = centre_x + shift_x - a0 * centre_x - a1 * centre_y
         b2 = centre_y + shift_y - b0 * centre_x - b1 * centre_y
-        zero = ops.zeros_like(a0)
-        return ops.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+        return ops.stack([a0, a1, a2, b0, b1, b2], axis=1)
 
     def get_config(self) -> dict:
         return {
@@ -99,3 +91,40 @@ class RandomAffine(keras.layers.Layer):
             "flip": self.flip,
             "seed": self.seed,
         }
+
+
+@backend.compiled
+def look_up(images, matrices):
+    """Each image as its transform shows it, bilinear; outside of the image its nearest pixel counts.
+
+    The same as `keras.ops.image.affine_transform`, in operations that XLA compiles well, and so several times faster.
+
+    Args:
+        images: (N, height, width, channels) of any dtype.
+        matrices: (N, 6) float32, as `RandomAffine.draw_matrices` makes them.
+
+    Returns:
+        The images' shape and dtype.
+    """
+    height, width, channels = images.shape[1:]
+    y, x = ops.meshgrid(ops.arange(height, dtype="float32"), ops.arange(width, dtype="float32"), indexing="ij")
+    a0, a1, a2, b0, b1, b2 = (matrices[:, i, None, None] for i in range(6))
+    from_x = ops.clip(a0 * x + a1 * y + a2, 0, width - 1)
+    from_y = ops.clip(b0 * x + b1 * y + b2, 0, height - 1)
+    left, top = ops.floor(from_x), ops.floor(from_y)
+    to_right, down = (from_x - left)[..., None], (from_y - top)[..., None]
+    left, top = ops.cast(left, "int32"), ops.cast(top, "int32")
+    right, bottom = ops.minimum(left + 1, width - 1), ops.minimum(top + 1, height - 1)
+    pixels = ops.reshape(images, (-1, height * width, channels))
+
+    def at(row, column):
+        places = ops.reshape(row * width + column, (-1, height * width, 1))
+        found = ops.take_along_axis(pixels, places, axis=1)
+        return ops.cast(ops.reshape(found, (-1, height, width, channels)), "float32")
+
+    upper = (1 - to_right) * at(top, left) + to_right * at(top, right)
+    lower = (1 - to_right) * at(bottom, left) + to_right * at(bottom, right)
+    views = (1 - down) * upper + down * lower
+    if keras.backend.is_float_dtype(images.dtype):
+        return ops.cast(views, images.dtype)
+    return ops.cast(ops.clip(ops.round(views), 0, 255), images.dtype)

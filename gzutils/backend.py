@@ -182,11 +182,24 @@ def gradient(function: Callable, tensor):
     return tape.gradient(value, tensor)
 
 
-def compiles_image_transforms() -> bool:
-    """Whether the engine can compile `keras.ops.image.affine_transform`; TensorFlow's XLA cannot."""
+def compiles_whole_steps() -> bool:
+    """Whether a step of training that augments is left to XLA as a whole; on TensorFlow only `compiled` parts are."""
     import keras
 
     return keras.backend.backend() != "tensorflow"
+
+
+def compiled(function: Callable) -> Callable:
+    """The function of tensors as one program of XLA, which it stays where what calls it is not compiled."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow
+
+    return tensorflow.function(function, jit_compile=True)
 
 
 def versions() -> dict[str, str]:

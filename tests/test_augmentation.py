@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gzutils.augmentation import RandomAffine
+from gzutils.augmentation import RandomAffine, look_up
 
 
 def smooth_images(count=4, size=64):
@@ -46,7 +46,7 @@ def test_it_moves_pixels_as_pillow_does():
     matrices = keras.ops.convert_to_numpy(layer.draw_matrices(4, 64, 64))
     layer.seed_generator.state.assign(RandomAffine(seed=5).seed_generator.state)
     moved = np.asarray(layer(images, training=True)).astype(int)
-    for image, result, (a0, a1, a2, b0, b1, b2, _, _) in zip(images, moved, matrices, strict=True):
+    for image, result, (a0, a1, a2, b0, b1, b2) in zip(images, moved, matrices, strict=True):
         to_centres = (a0, a1, a2 + 0.5 - 0.5 * (a0 + a1), b0, b1, b2 + 0.5 - 0.5 * (b0 + b1))
         expected = Image.fromarray(image).transform(
             (64, 64), Image.Transform.AFFINE, to_centres, Image.Resampling.BILINEAR
@@ -56,13 +56,27 @@ def test_it_moves_pixels_as_pillow_does():
         assert np.abs(image.astype(int) - result).max() > 10  # it did move
 
 
+@pytest.mark.parametrize("size", [(64, 64), (21, 48)])
+def test_the_views_are_those_of_keras(size):
+    """`keras.ops.image.affine_transform` takes eight numbers an image, the last two for perspective."""
+    images = np.random.default_rng(1).integers(0, 256, (8, *size, 3), np.uint8)
+    matrices = keras.ops.convert_to_numpy(RandomAffine(**STUDY, shear=20, flip=True, seed=3).draw_matrices(8, *size))
+    expected = keras.ops.image.affine_transform(
+        images.astype(np.float32), np.pad(matrices, ((0, 0), (0, 2))), interpolation="bilinear", fill_mode="nearest"
+    )
+    views = keras.ops.convert_to_numpy(look_up(images.astype(np.float32), matrices))
+    np.testing.assert_allclose(views, expected, atol=0.02)
+    whole = keras.ops.convert_to_numpy(look_up(images, matrices))
+    np.testing.assert_allclose(whole, expected, atol=0.52)
+
+
 STUDY = {"rotation": 360, "zoom": 0.2, "shift": 0.2}
 
 
 def matrices_of(count=2000, **ranges):
     """(count, 2, 3) float64: (a0, a1, a2), (b0, b1, b2) of each transform."""
     drawn = RandomAffine(seed=4, **ranges).draw_matrices(count, 64, 64)
-    return np.asarray(drawn, np.float64)[:, :6].reshape(count, 2, 3)
+    return np.asarray(drawn, np.float64).reshape(count, 2, 3)
 
 
 def test_shear_and_flip_leave_all_other_draws_as_they_are():
@@ -116,7 +130,7 @@ def test_pixels_from_outside_take_the_nearest_value():
 
 def test_draws_fill_their_ranges_and_the_zoom_of_each_axis_is_its_own():
     matrices = np.asarray(RandomAffine(seed=0).draw_matrices(20_000, 64, 64), np.float64)
-    a0, a1, a2, b0, b1, b2 = matrices[:, :6].T
+    a0, a1, a2, b0, b1, b2 = matrices.T
     zoom_x, zoom_y = np.hypot(a0, a1), np.hypot(b0, b1)
     angle = np.degrees(np.arctan2(b0, b1))
     assert abs(np.corrcoef(zoom_x, zoom_y)[0, 1]) < 0.03

@@ -36,6 +36,35 @@ def test_the_result_is_that_of_the_plain_pillow_call(seed, quality):
     np.testing.assert_array_equal(result, np.asarray(expected))
 
 
+def encoded(**how):
+    """Noise as one of the kinds of JPEG that there are."""
+    pixels = np.random.default_rng(0).integers(0, 256, (424, 424, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", **how)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("how", [{}, {"restart_marker_rows": 1}, {"progressive": True}, {"comment": b"\xff\xd9" * 99}])
+def test_that_the_lowest_rows_are_not_decoded_changes_no_pixel(subsampling, how):
+    jpeg = encoded(subsampling=subsampling, **how)
+    decoded = np.asarray(Image.open(io.BytesIO(jpeg)))
+    upper = preprocessing._upper_rows(jpeg)
+    assert (upper is None) == ("progressive" in how)
+    if upper:
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(upper)))[:317], decoded[:317])
+    expected = Image.fromarray(decoded).crop((107, 107, 317, 317)).resize((64, 64), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(preprocess(jpeg), np.asarray(expected))
+
+
+def test_a_jpeg_that_lacks_only_rows_below_the_crop_is_refused():
+    jpeg = encoded()
+    assert len(jpeg) > 20_000
+    for missing in (100, 1000, len(jpeg) // 10):
+        with pytest.raises(ValueError, match="damaged JPEG: image file is truncated"):
+            preprocess(jpeg[:-missing])
+
+
 def test_only_the_central_210_pixels_count():
     def framed(border):
         pixels = np.full((424, 424, 3), border, np.uint8)

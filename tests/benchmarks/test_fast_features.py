@@ -1,0 +1,41 @@
+"""Ten epochs of a head on a frozen base: with the base's features kept, and with the whole network in every epoch.
+
+The networks are those of `quick`. Both ways begin with nothing: the features are computed within the time.
+"""
+
+from dataclasses import replace
+
+import keras
+import pytest
+
+from gzutils import features, profiles
+from gzutils.augmentation import RandomAffine
+from gzutils.dataset import split_galaxies
+from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils.models import pretrained
+
+
+@pytest.mark.parametrize("network", ["vgg16", "resnet50"])
+def test_ten_epochs(store, against, tmp_path, network):
+    split = split_galaxies(len(store))
+    quick = getattr(profiles.get("quick"), network)
+
+    def train(copies):
+        keras.utils.set_random_seed(0)
+        model = getattr(pretrained, network)(initial_weights="random", **quick.model)
+        settings = replace(quick, epochs=10, patience=10, feature_copies=copies)
+        loss, augmentation, folder = ConstrainedMeanSquaredError(), RandomAffine(seed=0), tmp_path / str(copies)
+        return lambda: features.train_head(model, store, split, settings, loss, folder, augmentation)
+
+    # One round without a first one: each compiles its network anew, as each training does.
+    against(
+        f"{network}, ten epochs of {len(store)} galaxies",
+        train(0),
+        train(None),
+        "through the network",
+        (10, 10),
+        "epochs",
+        at_least=5,
+        rounds=1,
+        warm_up=False,
+    )

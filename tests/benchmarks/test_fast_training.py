@@ -1,0 +1,71 @@
+"""How much of an epoch is not the network's own arithmetic: reading, augmentation, progress, the checkpoint."""
+
+import statistics
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from gzutils import training
+from gzutils.augmentation import RandomAffine
+from gzutils.dataset import Split
+from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils.models.parallel_cnn import parallel_cnn
+from gzutils.profiles import Training
+
+
+def bare_epoch(width, store, batch_size, steps, validation_steps):
+    """The same steps on one batch that lies in memory, without augmentation: what the network alone costs."""
+    model = parallel_cnn(width)
+    rmse = keras.metrics.RootMeanSquaredError(name="rmse")
+    model.compile(optimizer=keras.optimizers.Adam(), loss=ConstrainedMeanSquaredError(), metrics=[rmse])
+    images = keras.ops.convert_to_tensor(store.images[:batch_size])
+    labels = keras.ops.convert_to_tensor(store.labels[:batch_size])
+
+    def run():
+        for _ in range(steps):
+            model.train_on_batch(images, labels)
+        for _ in range(validation_steps):
+            model.test_on_batch(images, labels)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("width", "batch_size", "steps", "validation_steps", "epochs"),
+    [(0.25, 128, 4, 1, 5), (1.0, 32, 3, 1, 4)],
+    ids=["quarter", "full"],
+)
+def test_share_of_an_epoch(store, record, tmp_path, monkeypatch, width, batch_size, steps, validation_steps, epochs):
+    keras.utils.set_random_seed(0)
+    rows = np.resize(np.arange(len(store)), (steps + validation_steps) * batch_size)
+    split = Split(rows[: steps * batch_size], rows[steps * batch_size :], rows[:0])
+    bare = bare_epoch(width, store, batch_size, steps, validation_steps)
+    bare()
+    begun, ended, alone = [], [], []
+    set_draws = training.set_draws
+
+    def at_the_start_of_an_epoch(*arguments):
+        ended.append(time.perf_counter())
+        bare()
+        begun.append(time.perf_counter())
+        alone.append(begun[-1] - ended[-1])
+        set_draws(*arguments)
+
+    monkeypatch.setattr(training, "set_draws", at_the_start_of_an_epoch)
+    settings = Training(epochs=epochs, patience=epochs, batch_size=batch_size)
+    loss, augmentation = ConstrainedMeanSquaredError(), RandomAffine(seed=0)
+    training.train(parallel_cnn(width), store, split, settings, loss, tmp_path, augmentation)
+    # From one epoch's start to the next one's; the first also compiles.
+    whole = np.subtract(ended[1:], begun[:-1])[1:]
+    alone = alone[1:-1]
+    share = 100 * statistics.median(1 - one / other for one, other in zip(alone, whole, strict=True))
+    record(
+        f"an epoch's time beside the network's own, width {width:g}, {steps} steps of {batch_size}",
+        f"{statistics.median(whole):.2f} s an epoch",
+        f"{statistics.median(alone):.2f} s: the steps alone",
+        share,
+        "%",
+        at_most=5,
+    )
