@@ -78,10 +78,10 @@ class TestForm:
         assert sum(cell.cell_type == "markdown" for cell in cells) >= 0.5 * len(code)
 
     def test_it_links_to_the_notebooks_before_and_after_it(self, path):
-        last = nbformat.read(path, as_version=4).cells[-1].source
+        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
         place = NOTEBOOKS.index(path)
         for word, other in (("Back", place - 1), ("Next", place + 1)):
-            links = re.findall(rf"\*\*{word}:\*\* \[(\d+)\. [^\]]+\]\(([^)]+)\)", last)
+            links = re.findall(rf"\*\*{word}:\*\* \[(\d+)\. [^\]]+\]\(([^)]+)\)", text)
             there = NOTEBOOKS[other : other + 1] if other >= 0 else []
             assert links == [(str(int(neighbour.stem[:2])), neighbour.name) for neighbour in there]
 

@@ -42,9 +42,11 @@ def prose(page):
 
 
 def headings(page):
-    """The anchors of a page's headings, as GitHub makes them."""
+    """The anchors of a page's headings, as GitHub makes them; a notebook's, as JupyterLab makes them."""
     titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", prose(page), flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    if page.suffix != ".ipynb":
+        titles = [re.sub(r"[^\w\- ]", "", title.lower()) for title in titles]
+    return {title.replace(" ", "-") for title in titles}
 
 
 @pytest.fixture(scope="module")
