@@ -102,7 +102,9 @@ def train(
         return _load(model, folder)
     with files.locked(folder, backend.member()):
         state = _Checkpoint(folder / "checkpoint.npz", model, trainer.optimizer)
-        state.restore_or_save()
+        there = state.path.is_file()
+        backend.check_agreement(f"a checkpoint is there: {there}")  # all look before the first of them writes one
+        state.restore_or_save(there)
         backend.check_agreement(f"{files.fingerprint(remembered)}, {len(state.history)} epochs done")
         _train(trainer, state, store, split, settings, seed, title)
         model.set_weights(state.best_weights)
@@ -115,13 +117,7 @@ def train(
 
 
 def _train(
-    trainer: keras.Model,
-    state: "_Checkpoint",
-    store: Store,
-    split: Split,
-    settings: Training,
-    seed: int,
-    title: str,
+    trainer: keras.Model, state: "_Checkpoint", store: Store, split: Split, settings: Training, seed: int, title: str
 ) -> None:
     """The epochs that are left, each followed by a checkpoint."""
     validation = Batches(store, split.validation, settings.batch_size, shared=True)
@@ -235,11 +231,10 @@ class _Checkpoint:
         self.history: list[dict] = []
         self.best_weights = model.get_weights()
 
-    def restore_or_save(self) -> None:
+    def restore_or_save(self, there: bool) -> None:
         """Takes up an earlier checkpoint; where there is none, writes the first, so that a new start is the same."""
-        if not self.path.is_file():
-            self._save()
-            return
+        if not there:
+            return self._save()
         try:
             with np.load(self.path, allow_pickle=False) as file:  # which never unpickles anything
                 arrays = {key: file[key] for key in file.files}
