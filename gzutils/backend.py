@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gzutils import parameters
 from gzutils.files import stderr_to
 
 if TYPE_CHECKING:
     import keras
-
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 def load() -> None:
@@ -61,10 +60,8 @@ def configure(precision: str = "float32", deterministic: bool = False, devices: 
     """
     import keras
 
-    if precision not in PRECISIONS:
-        raise ValueError(f"PRECISION is {precision!r}; choose one of {', '.join(PRECISIONS)}")
-    if not isinstance(devices, int) or devices < 1:
-        raise ValueError(f"DEVICES is {devices!r}; it has to be a whole number, 1 or more")
+    parameters.choice("PRECISION", precision, parameters.PRECISIONS)
+    parameters.whole_number("DEVICES", devices, least=1)
     keras.config.set_dtype_policy(precision)
     if deterministic:
         _make_deterministic(keras.backend.backend())
@@ -125,6 +122,11 @@ def process() -> int:
     import jax
 
     return jax.process_index()
+
+
+def member() -> int | None:
+    """This process's number among several that train together; None where it trains alone."""
+    return process() if processes() > 1 else None
 
 
 def check_agreement(text: str) -> None:

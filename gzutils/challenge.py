@@ -6,7 +6,6 @@ zip: 61,578 small files are slow to unpack, and a member that is only read can d
 
 import os
 import re
-import shutil
 import stat
 import struct
 import threading
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gzutils.files import whole_file
+from gzutils.files import NotWritten, check_room, whole_file
 from gzutils.progress import progress
 
 COMPETITION = "galaxy-zoo-the-galaxy-challenge"
@@ -178,7 +177,8 @@ def find(data_dir: Path | str, cache: Path | str) -> Challenge:
         cache: where zips inside the competition's zip are copied to, once.
 
     Raises:
-        ChallengeError: files are missing, are no zips, are damaged or refused, or the disk is too full for the copies.
+        ChallengeError: files are missing, are no zips, are damaged or refused.
+        files.NotWritten: the disk is too full for the copies.
     """
     data_dir = Path(data_dir)
     folders = [data_dir, data_dir / COMPETITION, data_dir / "competitions" / COMPETITION]
@@ -251,15 +251,6 @@ def check_content(path: Path, member: zipfile.ZipInfo, limit: int) -> None:
         raise refusal(path, f"{member.filename!r} in it has {member.file_size:,} bytes, more than {limit:,}")
 
 
-def check_space(folder: Path, size: int, what: str) -> None:
-    """Refuses to go on where the folder's disk has no room for `size` bytes; `what` they are begins the sentence."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    if free < size:
-        problem = f"{what} takes {size / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free"
-        raise refusal(folder, problem, "make room or choose another disk")
-
-
 def refusal(path: Path | str, problem: object, remedy: str = AGAIN) -> ChallengeError:
     """The error of a file that is refused: what is wrong with it, and what to do now."""
     return ChallengeError(f"{path}: {problem}; {remedy}")
@@ -283,12 +274,14 @@ def _inside(bundle: Path, name: str, cache: Path) -> Path | None:
         target = cache / f"{member.CRC:08x}" / member.filename.split("/")[-1]
         if target.exists() and target.stat().st_size == member.file_size:
             return target
-        check_space(cache, member.file_size, f"the copy of {member.filename} out of {bundle.name}")
+        check_room(cache, member.file_size, f"the copy of {member.filename} out of {bundle.name}")
         try:
             with archive.open(member) as source, whole_file(target) as beside, open(beside, "wb") as copy:
                 chunks = iter(lambda: source.read(2**20), b"")
                 for chunk in progress(chunks, f"Copying {name}", member.file_size // 2**20 + 1, "MB"):
                     copy.write(chunk)
+        except NotWritten:
+            raise
         except DAMAGE as error:
             raise refusal(bundle, f"{member.filename} cannot be copied out of it ({error})") from error
         return target

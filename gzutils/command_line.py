@@ -2,8 +2,11 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from gzutils import parameters
 from gzutils.profiles import PROFILES
 
 
@@ -24,7 +27,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--profile", choices=PROFILES, default="quick", help="how large and how long (default: quick)")
     parser.add_argument(
-        "--data", choices=("simulated", "kaggle"), default="simulated", help="which galaxies (default: simulated)"
+        "--data", choices=parameters.DATA_SOURCES, default="simulated", help="which galaxies (default: simulated)"
     )
     parser.add_argument(
         "--data-dir",
@@ -34,19 +37,29 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "downloaded with your Kaggle credentials",
     )
     parser.add_argument(
-        "--galaxies", type=_galaxy_count, metavar="N", help="how many galaxies (default: as the profile says)"
+        "--galaxies",
+        type=_whole_number("GALAXIES", parameters.FEWEST_GALAXIES),
+        metavar="N",
+        help="how many galaxies (default: as the profile says)",
     )
     parser.add_argument(
-        "--run", type=_folder_name, metavar="NAME", help="folder of the results under runs/ (default: PROFILE-DATA)"
+        "--run",
+        type=_checked(parameters.run_name),
+        metavar="NAME",
+        help="folder of the results under runs/ (default: PROFILE-DATA)",
     )
     parser.add_argument(
         "--precision",
-        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+        choices=parameters.PRECISIONS,
         default="float32",
         help="of the models' arithmetic; 16 bits are faster on a GPU (default: float32, as in the report)",
     )
     parser.add_argument(
-        "--devices", type=_device_count, metavar="N", default=1, help="how many GPUs share each batch (default: 1)"
+        "--devices",
+        type=_whole_number("DEVICES", 1),
+        metavar="N",
+        default=1,
+        help="how many GPUs share each batch (default: 1)",
     )
     parser.add_argument("--only", metavar="NOTEBOOK", help="only this notebook, by number or name: 02")
     parser.add_argument("--from", dest="start", metavar="NOTEBOOK", help="this notebook and those after it")
@@ -76,22 +89,24 @@ def _existing_path(text: str) -> Path:
     return path
 
 
-def _galaxy_count(text: str) -> int:
-    if not text.isdigit() or int(text) < 5:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of galaxies; it takes at least 5")
-    return int(text)
+def _whole_number(name: str, least: int) -> Callable[[str], int]:
+    def check(text: str) -> int:
+        digits = text.removeprefix("-").isdecimal()
+        return parameters.whole_number(name, int(text) if digits else text, least)
+
+    return _checked(check)
 
 
-def _device_count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of devices")
-    return int(text)
+def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A check as argparse wants it: of a ValueError it would not show the words."""
 
+    def type_of_option(text: str) -> Any:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-def _folder_name(text: str) -> str:
-    if not text or Path(text).name != text or text.startswith("."):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a plain folder name")
-    return text
+    return type_of_option
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from gzutils import backend, files
+from gzutils.parameters import FEWEST_GALAXIES
 from gzutils.preprocessing import SIZE, STORE_VERSION
 
 
@@ -92,8 +93,10 @@ def split_galaxies(count: int, seed: int = 0, validation_one_in: int = 5) -> Spl
     Raises:
         ValueError: too few galaxies for three parts.
     """
-    if count < 5:
-        raise ValueError(f"{count} galaxies cannot be split into training, validation and test; take at least 5")
+    if count < FEWEST_GALAXIES:
+        raise ValueError(
+            f"{count} galaxies cannot be split into training, validation and test; take at least {FEWEST_GALAXIES}"
+        )
     order = np.random.default_rng(seed).permutation(count)
     test_count = math.ceil(count / 5)
     validation_count = math.ceil((count - test_count) / validation_one_in)

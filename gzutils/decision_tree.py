@@ -124,6 +124,25 @@ def question(number: int) -> Question:
     return QUESTIONS[number - 1]
 
 
+def most_probable_path(shares: np.ndarray) -> list[tuple[Question, int]]:
+    """Down the tree from question 1 along each question's largest share: the questions met, and the answer's place.
+
+    Args:
+        shares: one galaxy's 37 cumulative vote fractions. The path ends where nobody is left.
+    """
+    path: list[tuple[Question, int]] = []
+    number = 1
+    while number:
+        here = question(number)
+        votes = shares[here.slice]
+        if votes.sum() <= 0:
+            break
+        answer = int(votes.argmax())
+        path.append((here, answer))
+        number = here.leads_to[answer]
+    return path
+
+
 def source_columns(number: int) -> tuple[str, ...]:
     """The answers whose votes add up to those of a question; empty where they add up to 1.
 

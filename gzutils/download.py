@@ -10,12 +10,11 @@ from gzutils.challenge import (
     SOLUTIONS,
     TEST_IMAGES,
     TRAINING_IMAGES,
-    check_space,
     open_zip,
     present,
     refusal,
 )
-from gzutils.files import whole_file
+from gzutils.files import check_room, whole_file
 
 SIZES = {TRAINING_IMAGES: 850_000_000, SOLUTIONS: 6_000_000, TEST_IMAGES: 1_100_000_000}  # in bytes, rounded up
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"
@@ -32,7 +31,8 @@ def download(folder: Path | str, test_images: bool = False) -> Path:
         test_images: whether to get the unlabelled images too (1.1 GB more).
 
     Raises:
-        ChallengeError: no credentials, rules not accepted, no network, a full disk, or a damaged download.
+        ChallengeError: no credentials, rules not accepted, no network, or a damaged download.
+        files.NotWritten: a full disk.
     """
     folder = Path(folder)
     wanted = (TRAINING_IMAGES, SOLUTIONS, TEST_IMAGES) if test_images else (TRAINING_IMAGES, SOLUTIONS)
@@ -44,7 +44,7 @@ def download(folder: Path | str, test_images: bool = False) -> Path:
     from kagglehub.exceptions import DataCorruptionError, UnauthenticatedError
 
     for place in (folder, Path(get_cache_folder())):
-        check_space(place, sum(SIZES[name] for name in wanted), "the download (KAGGLEHUB_CACHE moves its cache)")
+        check_room(place, sum(SIZES[name] for name in wanted), "the download (KAGGLEHUB_CACHE moves its cache)")
     for name in wanted:
         target = folder / f"{name}.zip"
         try:

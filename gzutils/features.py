@@ -6,7 +6,6 @@ training galaxies are seen as they are, or in a fixed number of augmented copies
 
 import hashlib
 import os
-import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gzutils import files, training
+from gzutils import backend, files, parameters, training
 from gzutils.dataset import Split, Store
 from gzutils.profiles import Training
 from gzutils.progress import progress
@@ -77,13 +76,14 @@ def compute(
         and a split with the same validation and test rows, its `train` (copies, n), or as it was where copies is 0.
 
     Raises:
-        ValueError: the folder holds other features (it names the difference), a feature is too large for float16, or
-            the disk has too little room; it says how much is needed.
+        ValueError: the folder holds other features (it names the difference) or damaged ones, or a feature is too large
+            for float16.
+        files.Busy: another process computes in the folder. files.NotWritten: the disk has too little room (it says how
+            much is needed), or may not be written.
     """
-    if copies < 0 or (copies and augmentation is None):
-        raise ValueError(
-            f"{copies} augmented copies cannot be made" + ("" if augmentation else " without augmentation")
-        )
+    parameters.whole_number("FEATURE_COPIES", copies, least=0)
+    if copies and augmentation is None:
+        raise ValueError(f"{copies} augmented copies cannot be made without augmentation")
     folder = Path(folder)
     count, per_copy, values = len(store), len(split.train), base.output_shape[-1]
     settings = {
@@ -96,14 +96,15 @@ def compute(
         "code of gzutils": files.sources_fingerprint(*SOURCES),
     }
     training.remember_settings(folder / "features.json", settings)
+    shape = (count + copies * per_copy, values)
     if not (folder / "features.npy").is_file():
-        plan = _plan(count, split.train, copies)
-        _fill(folder, base, store, plan, (count + copies * per_copy, values), augmentation, seed)
-    array = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
+        with files.locked(folder, backend.member()), files.explained(folder / "features.npy"):
+            _fill(folder, base, store, _plan(count, split.train, copies), shape, augmentation, seed)
+    array, seconds = _open(folder, shape)
     added = np.arange(copies * per_copy).reshape(copies, per_copy)
     labels = np.concatenate([store.labels, *[store.labels[split.train]] * copies])
     galaxy_ids = np.concatenate([store.galaxy_ids, *[store.galaxy_ids[split.train]] * copies])
-    manifest = {"galaxies": count, "sha256": settings, "seconds": files.read_json(folder / "progress.json")["seconds"]}
+    manifest = {"galaxies": count, "sha256": settings, "seconds": seconds}
     return (
         Store(folder, array, labels, galaxy_ids, manifest),
         replace(split, train=count + added) if copies else split,
@@ -142,6 +143,18 @@ def train_head(
     return HeadTrained(trained, head, cached, cached.manifest["seconds"])
 
 
+def _open(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """The finished features, memory-mapped, and how many seconds they took."""
+    path = folder / "features.npy"
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")  # which never unpickles anything
+        if array.shape != shape or array.dtype != np.float16:
+            raise ValueError(f"{array.shape} {array.dtype}, expected {shape} float16")
+        return array, files.read_record(folder / "progress.json", "seconds")["seconds"]
+    except Exception as error:  # NumPy's reading of a damaged header fails in many ways, TokenError among them
+        raise ValueError(f"{path} is damaged ({error}); delete {folder} and run again to compute them anew") from None
+
+
 def _fingerprint(base: keras.Model) -> str:
     """Names a base by its layers, scaling and side among them, and its weights."""
     digest = hashlib.sha256(base.to_json().encode())
@@ -173,9 +186,9 @@ def _fill(
     partial, record = folder / "features.partial.npy", folder / "progress.json"
     done = {"batches": 0, "seconds": 0.0}
     if record.is_file() and partial.is_file():
-        done = files.read_json(record)
+        done = files.read_record(record, "batches", "seconds")
     else:
-        _check_free_disk(folder, 2 * shape[0] * shape[1])
+        files.check_room(folder, 2 * shape[0] * shape[1], "a base's features (GALAXIES, FEATURE_COPIES)")
         record.unlink(missing_ok=True)
         np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     offset = partial.stat().st_size - 2 * shape[0] * shape[1]
@@ -199,15 +212,6 @@ def _fill(
             }
             files.write_json(record, done)
     os.replace(partial, folder / "features.npy")
-
-
-def _check_free_disk(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise ValueError(
-            f"the features need {needed / 1e9:.2f} GB in {folder}, where {free / 1e9:.2f} GB are free; make room "
-            f"there, or take fewer galaxies (GALAXIES) or copies (FEATURE_COPIES)"
-        )
 
 
 def _in_float16(values: np.ndarray) -> np.ndarray:

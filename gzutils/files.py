@@ -1,29 +1,205 @@
-"""How this kit writes files: beside their name, and renamed when whole, so that no reader ever meets half a file."""
+"""How this kit writes files: beside their name, and renamed when whole, so that no reader ever meets half a file.
+
+And how two processes keep out of each other's way: whoever works in a folder for long holds its lock.
+"""
 
 import contextlib
+import errno
+import fcntl
 import hashlib
+import io
 import json
 import os
+import platform
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+
+NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+
+
+class NotWritten(OSError):
+    """A file could not be written; the message says where, why, and what to do now."""
+
+
+class Busy(ValueError):
+    """Another process works in the folder; the message says which, and what to do now."""
+
+
+@contextlib.contextmanager
+def explained(path: Path | str) -> Iterator[None]:
+    """Says of a full disk or a missing right, met while `path` is written in the block, where that was.
+
+    Raises:
+        NotWritten: instead of the system's own error, which often names no file and never says what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            remedy = "raise the limit on the size of a file (ulimit -f)"
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = f"make room on its disk ({_free(path) / 1e6:,.1f} MB are free)"
+        elif error.errno in NO_RIGHT:
+            remedy = "get the right to write there, or work in another folder"
+        else:
+            raise
+        problem = f"{path} cannot be written ({os.strerror(error.errno)})"
+        raise NotWritten(f"{problem}; {remedy}, then run again: what is done stays") from error
+
+
+def check_room(folder: Path | str, needed: int, what: str) -> None:
+    """Looks before long work whether its result finds room on the disk.
+
+    Args:
+        folder: where it will lie; need not be there yet. needed: bytes. what: it is, which begins the sentence.
+
+    Raises:
+        NotWritten: the disk has less room; the message says how much is needed.
+    """
+    free = _free(folder)
+    if free < needed:
+        raise NotWritten(
+            f"{what} needs {needed / 1e6:,.1f} MB in {folder}, where {free / 1e6:,.1f} MB are free; make room there, "
+            f"or ask for less"
+        )
+
+
+def _free(path: Path | str) -> int:
+    """Bytes on the disk of a path, or of the folder that it would lie in."""
+    path = Path(path).absolute()
+    return shutil.disk_usage(next(place for place in (path, *path.parents) if place.exists())).free
 
 
 @contextlib.contextmanager
 def whole_file(path: Path | str) -> Iterator[Path]:
-    """Yields a name beside `path` to write to; it takes the place of `path` when the block ends without an error."""
+    """Yields a name beside `path` to write to; it takes the place of `path` when the block ends without an error.
+
+    Raises:
+        NotWritten: no room, or no right to write there; what was there before stays.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The process id keeps two writers apart; the suffix stays last because some writers choose the format by it.
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield beside
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path | str) -> None:
+    """Removes what killed processes of this machine left half-written in a folder (`.model.4711.keras`)."""
+    for path in Path(folder).rglob(".*.*.*"):
+        process = path.name.split(".")[-2]
+        if process.isdecimal() and not _runs(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
     try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
+
+
+@contextlib.contextmanager
+def locked(folder: Path | str, member: int | None = None, wait: bool = False) -> Iterator[None]:
+    """Keeps other processes from the same work in a folder while the block runs, and tidies what killed ones left.
+
+    The lock is held on the file `.<name>.lock` beside the folder (which need not exist yet), by the process alone:
+    when it ends, even killed, the lock ends too. On a file system without locks nothing is kept apart.
+
+    Args:
+        member: this process's number among several that work there together on purpose, each with a lock of its own.
+        wait: until the other process is done, instead of raising.
+
+    Raises:
+        Busy: another process holds the lock. NotWritten: no right to write there.
+    """
+    folder = Path(folder)
+    path = folder.with_name(f".{folder.name}.lock" + (f"-{member}" if member else ""))
+    with contextlib.ExitStack() as stack:
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = _take(path, folder, wait)
+            stack.callback(file.close)
+            # While it is still held, so that whoever comes next never holds a lock on a deleted file unknowingly.
+            stack.callback(path.unlink, missing_ok=True)
+        if member is None:
+            remove_leftovers(folder)
+        yield
+
+
+def _take(path: Path, folder: Path, wait: bool) -> TextIO:
+    """The open lock file, held by this process."""
+    told = False
+    while True:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            busy = f"{folder} is in use by {file.read() or 'another process'}"
+            file.close()
+            if not wait:
+                raise Busy(
+                    f"{busy}; wait until that is done, or end it, or give this run a name of its own (RUN, or "
+                    f"--run NAME)"
+                ) from None
+            if not told:
+                print(f"{busy}; waiting until that is done", flush=True)
+            told = True
+            time.sleep(0.2)
+            continue
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {platform.node()}")
+                file.flush()
+                return file
+        file.close()  # its holder deleted it just then
+
+
+def write_array(path: Path | str, array: np.ndarray) -> None:
+    """Writes an .npy file, whole or not at all; it passes through memory once more.
+
+    `np.save` to a file does not notice (NumPy 2.4) that the disk got full within the last 4 kB.
+    """
+    data = io.BytesIO()
+    np.save(data, array, allow_pickle=False)
+    with whole_file(path) as beside:
+        beside.write_bytes(data.getbuffer())
+
+
+def zeros_file(path: Path | str, dtype: type, shape: tuple[int, ...]) -> None:
+    """Makes an .npy file of zeros that has all its room on the disk.
+
+    Without it, writing through a memory map would end the process without a word where the disk is full.
+
+    Raises:
+        NotWritten: there is no room for it.
+    """
+    block = bytes(2**20)
+    with explained(path):
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        with open(path, "r+b") as file:
+            file.seek(array.offset)
+            for start in range(0, array.nbytes, len(block)):
+                file.write(block[: array.nbytes - start])
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -43,6 +219,19 @@ def read_json(path: Path | str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not a JSON file ({error}); delete it and run again") from None
+
+
+def read_record(path: Path | str, *names: str) -> dict[str, Any]:
+    """Reads a JSON file that holds values by name, these names at least.
+
+    Raises:
+        ValueError: it does not; the message names the file.
+    """
+    value = read_json(path)
+    missing = [name for name in names if name not in value] if isinstance(value, dict) else list(names)
+    if not isinstance(value, dict) or missing:
+        raise ValueError(f"{path} is damaged (without {', '.join(missing) or 'names'}); delete it and run again")
+    return value
 
 
 def sha256(path: Path | str) -> str:

@@ -155,6 +155,17 @@ def attention_rollout(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return normalised(patches.reshape(-1, side, side))
 
 
+def where_it_looks(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Heat maps for any of the kit's networks: Grad-CAM, or where there is no convolution the attention rollout.
+
+    Returns:
+        (N, 11, h, w), a map for each question's most probable answer, or (N, 1, h, w), one for all questions.
+    """
+    if any(isinstance(layer, layers.Conv2D) for layer in model.layers):
+        return heat_maps(model, images)
+    return attention_rollout(model, images)[:, None]
+
+
 def true_region(seed: int, galaxy_id: int, component: str, share: float = 0.8) -> np.ndarray:
     """Where a part of a simulated galaxy lies in its picture: the fewest pixels that hold a share of the part's light.
 
@@ -250,7 +261,22 @@ def randomised(model: keras.Model, seed: int = 0) -> Iterator[tuple[str, keras.M
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Spearman's correlation over the pixels of pairs of maps, (N, h, w) twice -> (N,); 0 where one is constant."""
-    ranks = [pd.DataFrame(maps.reshape(len(maps), -1)).rank(axis=1).to_numpy() for maps in (first, second)]
+    pixels = int(np.prod(first.shape[1:]))  # said, so that there may be no maps at all
+    ranks = [pd.DataFrame(maps.reshape(-1, pixels)).rank(axis=1).to_numpy() for maps in (first, second)]
     one, two = (values - values.mean(axis=1, keepdims=True) for values in ranks)
     spread = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
     return np.divide((one * two).sum(axis=1), spread, out=np.zeros(len(one)), where=spread > 0)
+
+
+def unrelated_correlation(maps: np.ndarray) -> float:
+    """The mean rank correlation of different galaxies' maps of the same question: what any two have in common.
+
+    Args:
+        maps: (N, questions, h, w); each galaxy's are held against the one's before it, where both have heat.
+
+    Returns:
+        The mean; NaN where no such two have heat.
+    """
+    others = np.roll(maps, 1, axis=0)
+    both = maps.any(axis=(2, 3)) & others.any(axis=(2, 3))
+    return float(rank_correlation(maps[both], others[both]).mean()) if both.any() else float("nan")

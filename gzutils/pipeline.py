@@ -19,6 +19,7 @@ import nbformat
 from gzutils import files
 from gzutils.command_line import parse
 from gzutils.progress import PROGRESS_FILE
+from gzutils.stored_outputs import small_png, store_outputs
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -28,6 +29,8 @@ README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 def main(arguments: list[str] | None = None) -> int:
     """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
     options = parse(arguments)
+    from gzutils import pages
+
     notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     chosen = _choose(notebooks, options.only, options.start)
     parameters = {
@@ -40,26 +43,38 @@ def main(arguments: list[str] | None = None) -> int:
         "DEVICES": options.devices,
     }
     run = ROOT / "runs" / parameters["RUN"]
-    if options.fresh:
-        shutil.rmtree(run, ignore_errors=True)
-    print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
     try:
-        failed = _run_all(chosen, parameters, run)
+        with files.locked(run, _member()), files.explained(run):
+            if options.fresh and run.exists():
+                shutil.rmtree(run)
+            print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
+            failed = _run_all(chosen, parameters, run)
+            index = pages.write_pages(run, notebooks)
+    except (files.Busy, files.NotWritten) as problem:
+        sys.exit(f"run_all.sh: {problem}")
     except KeyboardInterrupt:
         print("\nInterrupted. What is done stays; the same command goes on from there.")
         return 130
     if failed:
         print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
+        print(f"What there is so far: open {index} in a browser.")
         return 1
-    print(f"Done. Read the notebooks in {run / 'notebooks'}, the figures and numbers in the folders beside it.")
+    print(f"Done. Open {index} in a browser: results, figures and notebooks. The files lie in the folders beside it.")
     if options.store_outputs:
         for notebook in chosen:
-            _store_outputs(notebook, run / "notebooks" / notebook.name)
+            store_outputs(notebook, run / "notebooks" / notebook.name, ROOT)
         picture = run / README_PICTURE
         if picture.is_file():
-            shutil.copy(picture, NOTEBOOKS)
+            with files.whole_file(NOTEBOOKS / picture.name) as beside:
+                beside.write_bytes(small_png(picture.read_bytes()))
         print(f"Their outputs now stand in {NOTEBOOKS}.")
     return 0
+
+
+def _member() -> int | None:
+    """This process's number among those of several machines that train together (see README); None: it is alone."""
+    together = "KERAS_DISTRIBUTION_NUM_PROCESSES" in os.environ
+    return int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0")) if together else None
 
 
 def _run_all(notebooks: list[Path], parameters: dict, run: Path) -> set[str]:
@@ -144,13 +159,18 @@ def _listing(path: Path) -> list:
 def _is_finished(record: Path, state: dict, run: Path) -> bool:
     if not record.is_file():
         return False
-    known = files.read_json(record)
+    try:
+        known = files.read_record(record, "state", "written")
+    except ValueError:  # damaged: the notebook runs once more
+        return False
     return known["state"] == state and all((run / name).is_file() for name in known["written"])
 
 
 def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
     """Executes one notebook; returns what went wrong, in words, or None."""
     import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # The kernel of this environment, not one that the user once installed elsewhere under the same name.
@@ -169,29 +189,14 @@ def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
                 )
         except papermill.PapermillExecutionError as error:
             return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+        except DeadKernelError:
+            return "its kernel was killed, most often for want of memory; close other programs or take fewer --galaxies"
+        except (RuntimeError, TimeoutError, NoSuchKernel) as error:  # what Jupyter says of a kernel that does not start
+            return f"its kernel did not start ({str(error) or type(error).__name__}); run again, its .log may say more"
         finally:
             finished.set()
             watch.join()
     return None
-
-
-def _store_outputs(notebook: Path, executed: Path) -> None:
-    """Copies the outputs of an executed notebook into its source, without what only that run has."""
-    source = nbformat.read(notebook, as_version=4)
-    outputs = {cell.id: cell.get("outputs", []) for cell in nbformat.read(executed, as_version=4).cells}
-    code = [cell for cell in source.cells if cell.cell_type == "code"]
-    for count, cell in enumerate(code, start=1):
-        cell.execution_count = count
-        cell.outputs = [output for output in outputs[cell.id] if not _is_cleared_progress(output)]
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
-    with files.whole_file(notebook) as beside:
-        nbformat.write(source, beside)
-
-
-def _is_cleared_progress(output: nbformat.NotebookNode) -> bool:
-    return output.output_type == "display_data" and output.data.get("text/html") == ""
 
 
 def _show_progress(name: str, finished: threading.Event) -> None:

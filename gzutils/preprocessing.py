@@ -130,7 +130,9 @@ def find_or_make_store(
     store = Path(folder) / f"store-{data}-{galaxies or 'all'}-{files.fingerprint([identity, _settings()])}"
     if not store.is_dir():
         source = source or find_or_make_raw(data, folder, data_dir, galaxies, seed)
-        build_store(source, store, galaxies, description={"data": data, **identity})
+        with files.locked(store, wait=True), files.explained(store):
+            if not store.is_dir():  # another process may have made it meanwhile
+                build_store(source, store, galaxies, description={"data": data, **identity})
     return store
 
 
@@ -168,7 +170,6 @@ def build_store(
         )
     galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
     partial = store.with_name(store.name + ".partial")
-    _check_disk_space(store, len(galaxy_ids))
     status, reasons = _open_partial(partial, galaxy_ids)
     for rows in _chunks_to_do(status):
         # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
@@ -178,8 +179,7 @@ def build_store(
         images.flush()
         del images
         files.write_json(partial / "rejected.json", reasons)
-        with files.whole_file(partial / "status.npy") as beside:
-            np.save(beside, status)
+        files.write_array(partial / "status.npy", status)
         if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
             shutil.rmtree(partial)  # so that the next call looks at mended files anew
             galaxy, reason = next(iter(reasons.items()))
@@ -218,15 +218,6 @@ def _settings() -> dict:
     return {"version": STORE_VERSION, "raw_size": RAW_SIZE, "crop": CROP, "size": SIZE, "filter": "Pillow bicubic"}
 
 
-def _check_disk_space(store: Path, galaxies: int) -> None:
-    store.parent.mkdir(parents=True, exist_ok=True)
-    needed = galaxies * (SIZE * SIZE * 3 + 37 * 4 + 8)
-    free = shutil.disk_usage(store.parent).free
-    if free < needed:
-        raise OSError(f"{store.parent} has {free / 1e6:.0f} MB free, the store of {galaxies} galaxies needs more: "
-                      f"{needed / 1e6:.0f} MB; make room or choose another folder")  # fmt: skip
-
-
 def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
     """The images' status (N,) and why some are rejected, as an interrupted call left them, or new."""
     try:
@@ -236,13 +227,15 @@ def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.ndarray, di
     except (OSError, ValueError, EOFError):
         pass  # nothing there, or killed before the first chunk or after the last: it starts anew
     shutil.rmtree(partial, ignore_errors=True)
+    needed = len(galaxy_ids) * (SIZE * SIZE * 3 + 37 * 4 + 8)
+    files.check_room(partial, needed, f"a store of {len(galaxy_ids)} galaxies")
     partial.mkdir(parents=True)
     shape = (len(galaxy_ids), SIZE, SIZE, 3)
-    np.lib.format.open_memmap(partial / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    files.zeros_file(partial / "images.npy", np.uint8, shape)
     status = np.full(len(galaxy_ids), TODO, np.uint8)
     files.write_json(partial / "rejected.json", {})
-    np.save(partial / "status.npy", status)
-    np.save(partial / "galaxy_ids.npy", galaxy_ids)
+    files.write_array(partial / "status.npy", status)
+    files.write_array(partial / "galaxy_ids.npy", galaxy_ids)
     return status, {}
 
 
@@ -278,7 +271,7 @@ def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: di
     kept = np.flatnonzero(status == DONE)
     if len(kept) < len(status):
         shape = (len(kept), SIZE, SIZE, 3)
-        np.lib.format.open_memmap(partial / "compact.npy", mode="w+", dtype=np.uint8, shape=shape)
+        files.zeros_file(partial / "compact.npy", np.uint8, shape)
         for start in range(0, len(kept), CHUNK):
             images = np.load(partial / "images.npy", mmap_mode="r")
             compact = np.load(partial / "compact.npy", mmap_mode="r+")
@@ -287,8 +280,8 @@ def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: di
             del images, compact
         (partial / "galaxy_ids.npy").unlink()  # the rows no longer match: a kill from here on starts anew
         os.replace(partial / "compact.npy", partial / "images.npy")
-    np.save(partial / "galaxy_ids.npy", galaxy_ids[kept])
-    np.save(partial / "labels.npy", labels[kept].astype(np.float32))
+    files.write_array(partial / "galaxy_ids.npy", galaxy_ids[kept])
+    files.write_array(partial / "labels.npy", labels[kept].astype(np.float32))
     arrays = ("images.npy", "labels.npy", "galaxy_ids.npy")
     files.write_json(
         partial / "manifest.json", manifest | {"sha256": {name: files.sha256(partial / name) for name in arrays}}

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
+from gzutils import parameters
+
 
 @dataclass(frozen=True)
 class Training:
-    """How one model is built and trained.
+    """How one model is built and trained; a ValueError says which number makes no sense.
 
     epochs: at most so many passes over the training galaxies. patience: stop after so many without a better validation
     loss. batch_size: galaxies a step. model: arguments of the model's builder that differ from the report's.
@@ -18,6 +20,12 @@ class Training:
     batch_size: int = 128
     model: dict = field(default_factory=dict)
     feature_copies: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_size"):
+            parameters.whole_number(name.upper(), getattr(self, name), least=1)
+        if self.feature_copies is not None:
+            parameters.whole_number("FEATURE_COPIES", self.feature_copies, least=0)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,9 @@ class Study:
     weights: tuple[float, ...]
     report_weights: tuple[float, ...]
     seeds: int
+
+    def __post_init__(self) -> None:
+        parameters.whole_number("SEEDS", self.seeds, least=1)
 
 
 @dataclass(frozen=True)
@@ -127,6 +138,4 @@ def get(name: str) -> Profile:
     Raises:
         ValueError: there is none; the message lists them.
     """
-    if name not in PROFILES:
-        raise ValueError(f"there is no profile {name!r}; choose one of {', '.join(PROFILES)}")
-    return PROFILES[name]
+    return PROFILES[parameters.choice("PROFILE", name, tuple(PROFILES))]

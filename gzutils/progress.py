@@ -1,5 +1,6 @@
 """How long work shows itself: one line that moves, in a notebook, in a terminal, and to whoever runs the notebook."""
 
+import contextlib
 import os
 import sys
 import time
@@ -39,7 +40,8 @@ class Line:
             return
         self._last = time.monotonic()
         if self._file:
-            write_text(self._file, text)
+            with contextlib.suppress(OSError):  # a full disk is for the work itself to say
+                write_text(self._file, text)
         if in_notebook():
             self._show_in_notebook(text)
         elif sys.stderr.isatty():

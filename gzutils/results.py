@@ -174,7 +174,7 @@ def training_table(found: dict[str, Finished]) -> pd.DataFrame:
     """How the models were trained, the report's numbers before this run's, as text."""
     rows = {finished.title: _training_row(name, finished.metrics) for name, finished in found.items()}
     rows |= {title: ["missing"] * 6 for name, (title, _) in MODELS.items() if name not in found}
-    columns = ["parameters", "epochs", "best epoch", "seconds an epoch", "train RMSE", "validation RMSE"]
+    columns = ["parameters", "epochs", "best epoch", "time of an epoch", "train RMSE", "validation RMSE"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=[f"{column}: report / here" for column in columns])
 
 
@@ -184,7 +184,7 @@ def _training_row(name: str, metrics: dict) -> list[str]:
         f"{report['parameters']:,} / {metrics['parameters']:,}",
         f"{report['epochs']} / {metrics['epochs']:d}",
         f"{report['best_epoch']} / {metrics['best_epoch']:d}",
-        f"{report['seconds_per_epoch']} / {metrics['seconds_per_epoch']:.3g}",
+        f"{report['seconds_per_epoch']} / {metrics['seconds_per_epoch']:.3g} s",
         f"{report['train_rmse']:.4f} / {during['train']:.4f}",
         f"{report['validation_rmse']:.4f} / {during['validation']:.4f}",
     ]

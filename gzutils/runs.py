@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from gzutils import backend, files, preprocessing, profiles
+from gzutils import backend, files, parameters, preprocessing, profiles
 from gzutils.challenge import Challenge
 from gzutils.dataset import Split, Store, open_store, split_galaxies
 from gzutils.models import saved
@@ -72,7 +72,7 @@ class Run:
         folder = preprocessing.find_or_make_store(
             self.data, self.home / "data", self.data_dir, self.galaxies, self.seed
         )
-        store = open_store(folder)
+        store = open_store(folder, verify_images=True)  # half a second for the whole challenge
         if self.galaxies_asked and len(store) < self.galaxies:
             raise ValueError(f"{self.galaxies} galaxies were asked for, but the data have {len(store)}; ask for fewer")
         self._remember({"galaxies in the store": store.fingerprint})
@@ -87,6 +87,14 @@ class Run:
         if self.profile.name == "report" and precision != "float32":
             raise ValueError(f'PRECISION is {precision!r}; the profile "report" is always float32, "full" takes others')
         backend.configure(precision, deterministic, devices)
+
+    def constraint_weight(self, asked: float | None) -> float:
+        """Lambda of the loss: what the parameter CONSTRAINT_WEIGHT asks for, or, where that is None, the profile's.
+
+        Raises:
+            ValueError: it is no number, or less than 0.
+        """
+        return self.profile.constraint_weight if asked is None else parameters.weight("CONSTRAINT_WEIGHT", asked)
 
     def split(self, store: Store) -> Split:
         """The run's training, validation and test galaxies."""
@@ -103,7 +111,7 @@ class Run:
     def read_metrics(self, notebook: str) -> dict[str, Any] | None:
         """Another notebook's metrics of the same run; None where it has not run yet."""
         path = self.folder.parent / notebook / "metrics.json"
-        return files.read_json(path) if path.is_file() else None
+        return files.read_record(path) if path.is_file() else None
 
     def model(self, notebook: str) -> keras.Model | None:
         """The model that another notebook of the same run trained; None where it has not (or not to its end).
@@ -127,7 +135,7 @@ class Run:
 
     def _remember(self, settings: dict[str, Any]) -> None:
         path = self.home / "runs" / self.name / "run.json"
-        known = files.read_json(path) if path.is_file() else {}
+        known = files.read_record(path) if path.is_file() else {}
         for key, value in settings.items():
             if known.get(key, value) != value:
                 raise ValueError(
@@ -162,17 +170,13 @@ def start(
         ValueError: a parameter makes no sense, or the run was made with other settings; the message names it.
     """
     chosen = profiles.get(profile)
-    if data not in ("simulated", "kaggle"):
-        raise ValueError(f'DATA is {data!r}; choose "simulated" or "kaggle"')
-    if galaxies is not None and galaxies < 5:
-        raise ValueError(f"GALAXIES is {galaxies}; training, validation and test need at least 5")
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"SEED is {seed!r}; it has to be a whole number, 0 or more")
+    parameters.choice("DATA", data, parameters.DATA_SOURCES)
+    if galaxies is not None:
+        parameters.whole_number("GALAXIES", galaxies, parameters.FEWEST_GALAXIES)
+    parameters.whole_number("SEED", seed, least=0)
     if data_dir is not None and data != "kaggle":
         raise ValueError('DATA_DIR holds the challenge\'s files: it goes with DATA = "kaggle"')
-    name = run or f"{profile}-{data}"
-    if Path(name).name != name or name.startswith("."):
-        raise ValueError(f"the run's name {name!r} has to be a plain folder name")
+    name = parameters.run_name(f"{profile}-{data}" if run is None else run)
     opened = Run(
         home=home(),
         name=name,

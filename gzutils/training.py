@@ -10,6 +10,7 @@ off ends with the same weights and history as one that was not (on a CPU; on a G
 import json
 import time
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def train(
     folder: Path | str,
     augmentation: keras.layers.Layer | None = None,
     seed: int = 0,
+    title: str = "",
 ) -> Trained:
     """Trains a model in place, leaving it with the best epoch's weights, and writes them and the history.
 
@@ -77,11 +79,14 @@ def train(
             finished training of the same settings is loaded, an interrupted one goes on.
         augmentation: a layer that changes the training images; not part of the saved model.
         seed: of the order of the galaxies, the augmentation and the dropout.
+        title: begins the line that shows the progress, where there are several trainings.
 
     Raises:
-        ValueError: the folder holds a training with other settings (it names them), or the loss became infinite.
+        ValueError: the folder holds a training with other settings (it names them) or a damaged file, a part of the
+            split is empty, or the loss became infinite.
+        files.Busy: another process trains in the folder. files.NotWritten: the disk is full, or may not be written.
     """
-    _check(settings, split)
+    _check(split)
     folder = Path(folder)
     trainer = keras.Sequential([augmentation, model] if augmentation else [model], name="training")
     trainer.compile(
@@ -93,11 +98,32 @@ def train(
     remember_settings(folder / "training.json", remembered)
     if (folder / "history.csv").is_file() and (folder / "model.keras").is_file():
         backend.check_agreement(f"{files.fingerprint(remembered)}, finished")
-        model.set_weights(saved.load(folder / "model.keras").get_weights())
-        return _trained(pd.read_csv(folder / "history.csv"))
-    state = _Checkpoint(folder / "checkpoint.npz", model, trainer.optimizer)
-    state.restore_or_save()
-    backend.check_agreement(f"{files.fingerprint(remembered)}, {len(state.history)} epochs done")
+        (folder / "checkpoint.npz").unlink(missing_ok=True)  # of a training that was killed just then
+        return _load(model, folder)
+    with files.locked(folder, backend.member()):
+        state = _Checkpoint(folder / "checkpoint.npz", model, trainer.optimizer)
+        state.restore_or_save()
+        backend.check_agreement(f"{files.fingerprint(remembered)}, {len(state.history)} epochs done")
+        _train(trainer, state, store, split, settings, seed, title)
+        model.set_weights(state.best_weights)
+        with files.whole_file(folder / "model.keras") as beside:
+            model.save(beside)
+        with files.whole_file(folder / "history.csv") as beside:
+            pd.DataFrame(state.history).to_csv(beside, index=False)
+        state.path.unlink(missing_ok=True)  # processes that train together may share the folder
+    return _trained(pd.read_csv(folder / "history.csv"))
+
+
+def _train(
+    trainer: keras.Model,
+    state: "_Checkpoint",
+    store: Store,
+    split: Split,
+    settings: Training,
+    seed: int,
+    title: str,
+) -> None:
+    """The epochs that are left, each followed by a checkpoint."""
     validation = Batches(store, split.validation, settings.batch_size, shared=True)
     line = Line()
     try:
@@ -113,7 +139,7 @@ def train(
                 validation_data=validation,
                 shuffle=False,  # the batches have their own, seeded order
                 verbose=0,
-                callbacks=[_ShowProgress(line, state.history, settings.epochs, len(batches))],
+                callbacks=[_ShowProgress(line, title, state.history, settings.epochs, len(batches))],
             ).history
             row = {"epoch": epoch + 1} | {name: values[0] for name, values in logs.items()}
             row["seconds"] = round(time.perf_counter() - start, 3)
@@ -122,14 +148,20 @@ def train(
             state.add_epoch(row)
     finally:
         line.clear()
-    model.set_weights(state.best_weights)
-    with files.whole_file(folder / "model.keras") as beside:
-        model.save(beside)
-    history = pd.DataFrame(state.history)
-    with files.whole_file(folder / "history.csv") as beside:
-        history.to_csv(beside, index=False)
-    state.path.unlink()
-    return _trained(pd.read_csv(folder / "history.csv"))
+
+
+def _load(model: keras.Model, folder: Path) -> Trained:
+    """A finished training: its weights go into the model."""
+    weights = saved.load(folder / "model.keras").get_weights()
+    path = folder / "history.csv"
+    try:
+        model.set_weights(weights)
+        return _trained(pd.read_csv(path))
+    except (ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{path} or the model.keras beside it is damaged ({reason}); delete both and run again to train anew"
+        ) from None
 
 
 def _trained(history: pd.DataFrame) -> Trained:
@@ -137,10 +169,7 @@ def _trained(history: pd.DataFrame) -> Trained:
     return Trained(history, int(history["val_loss"].argmin()) + 1, float(history["seconds"].median()))
 
 
-def _check(settings: Training, split: Split) -> None:
-    for name in ("epochs", "patience", "batch_size"):
-        if getattr(settings, name) < 1:
-            raise ValueError(f"{name} is {getattr(settings, name)}; it has to be at least 1")
+def _check(split: Split) -> None:
     for name in ("train", "validation"):
         if not len(getattr(split, name)):
             raise ValueError(f"the {name} part of the split is empty; take more galaxies")
@@ -167,14 +196,15 @@ def remember_settings(path: Path, settings: dict) -> None:
         ValueError: it was made with other settings; the message names them.
     """
     settings = json.loads(json.dumps(settings))  # as a file gives them back, so that tuples and lists compare equal
-    known = files.read_json(path) if path.is_file() else settings
+    if not path.is_file():
+        files.write_json(path, settings)
+    known = files.read_record(path)
     differing = [key for key, value in settings.items() if known.get(key) != value]
     if differing:
         raise ValueError(
             f"{path.parent} was made with other settings (different: {'; '.join(differing)}); give this run a name "
             f"of its own (RUN, or --run NAME), or delete that folder (--fresh deletes the whole run)"
         )
-    files.write_json(path, settings)
 
 
 def _build_what_fit_would_build(trainer: keras.Model) -> None:
@@ -211,15 +241,15 @@ class _Checkpoint:
             self._save()
             return
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with np.load(self.path, allow_pickle=False) as file:  # which never unpickles anything
                 arrays = {key: file[key] for key in file.files}
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{self.path} is damaged ({error}); delete it to train from the start") from None
-        self.history = json.loads(str(arrays["history"]))
-        self._model.set_weights(_numbered(arrays, "weights"))
-        self.best_weights = _numbered(arrays, "best")
-        for variable, value in zip(self._optimizer.variables, _numbered(arrays, "optimizer"), strict=True):
-            variable.assign(value)
+            self.history = json.loads(str(arrays["history"]))
+            self._model.set_weights(_numbered(arrays, "weights"))
+            self.best_weights = _numbered(arrays, "best")
+            for variable, value in zip(self._optimizer.variables, _numbered(arrays, "optimizer"), strict=True):
+                variable.assign(value)
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{self.path} is damaged ({error}); delete it and run again to train anew") from None
 
     def finished(self, settings: Training) -> bool:
         """Whether all epochs are done, or `patience` of them went by without a better validation loss."""
@@ -253,9 +283,10 @@ def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
 class _ShowProgress(keras.callbacks.Callback):
     """One line: the epoch, how far it is, what was reached, and how long it still takes at most."""
 
-    def __init__(self, line: Line, history: list[dict], epochs: int, batches: int):
+    def __init__(self, line: Line, title: str, history: list[dict], epochs: int, batches: int):
         super().__init__()
         self._line, self._epochs, self._batches = line, epochs, batches
+        self._title = f"{title}, epoch" if title else "Epoch"
         self._epoch = len(history) + 1
         self._reached, self._left = "", ""
         if history:
@@ -266,4 +297,4 @@ class _ShowProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         share = 100 * (batch + 1) / self._batches
-        self._line.show(f"Epoch {self._epoch} of {self._epochs}: {share:.0f} %{self._reached}{self._left}")
+        self._line.show(f"{self._title} {self._epoch} of {self._epochs}: {share:.0f} %{self._reached}{self._left}")

@@ -3,7 +3,6 @@
 import contextlib
 import pickle
 import shutil
-import stat
 import struct
 import tracemalloc
 import zipfile
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from gzutils import challenge
 from gzutils.challenge import COMPETITION, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images, find
+from gzutils.files import NotWritten
 
 
 def damage(path, name):
@@ -123,19 +123,10 @@ def test_a_competition_zip_that_lacks_a_file_shows_what_it_holds(tmp_path):
 
 
 @pytest.mark.parametrize("name", [TRAINING_IMAGES, TEST_IMAGES, SOLUTIONS])
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"\n<!DOCTYPE html><html>Log in</html>", "looks like a web page"),
-        (b"", "the file is empty"),
-        (b"GIF89a", "no zip"),
-        (None, "cut off or damaged"),
-    ],
-)
-def test_find_refuses_what_is_no_zip(zips, tmp_path, name, content, problem):
+def test_find_looks_into_each_of_the_zips(zips, tmp_path, name):
     file = zips / f"{name}.zip"
-    file.write_bytes(file.read_bytes()[:-30] if content is None else content)
-    with pytest.raises(ChallengeError, match=problem) as error:
+    file.write_bytes(b"GIF89a")
+    with pytest.raises(ChallengeError, match="no zip") as error:
         find(zips, tmp_path / "cache")
     assert str(file) in str(error.value)
     assert "download it again" in str(error.value)
@@ -154,7 +145,7 @@ def test_find_refuses_a_damaged_inner_zip_and_keeps_nothing_of_it(zips, tmp_path
 def test_find_looks_at_the_disk_before_it_copies(zips, tmp_path, monkeypatch):
     bundle = bundle_of(zips, tmp_path / f"{COMPETITION}.zip")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 90, 10))
-    with pytest.raises(ChallengeError, match=r"copy of images_\w+\.zip out of .* GB are free; make room") as error:
+    with pytest.raises(NotWritten, match=r"the copy of images_\w+\.zip out of .* MB are free; make room") as error:
         find(bundle, tmp_path / "cache")
     assert str(tmp_path / "cache") in str(error.value)
     assert not (tmp_path / "cache").exists()
@@ -256,41 +247,12 @@ def test_a_galaxy_that_is_there_twice(tmp_path, second):
         Images(path).galaxy_ids()
 
 
-@pytest.mark.parametrize("name", ["../1.jpg", "a/../../1.jpg", "/etc/1.jpg", "..\\1.jpg", "C:/1.jpg", "../other.txt"])
-def test_names_that_lead_out_are_refused(tmp_path, name):
-    path = make_zip(tmp_path / "i.zip", [("2.jpg", b"x"), (name, b"x")])
-    with pytest.raises(ChallengeError, match=r"i\.zip: the name .* leads out of its folder") as error:
-        Images(path).read(2)
-    assert repr(name) in str(error.value)
-
-
-def test_links_are_refused(tmp_path):
-    link = zipfile.ZipInfo("images/1.jpg")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    path = make_zip(tmp_path / "i.zip", [(link, b"/etc/passwd")])
-    with pytest.raises(ChallengeError, match=r"i\.zip: 'images/1\.jpg' in it is a link"):
-        Images(path).galaxy_ids()
-
-
 def test_encrypted_images_are_refused(tmp_path):
     path = make_zip(tmp_path / "i.zip", [("1.jpg", b"x")])
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(data)
     with pytest.raises(ChallengeError, match=r"i\.zip: '1\.jpg' in it is encrypted"):
-        Images(path).galaxy_ids()
-
-
-def test_foreign_compression_is_refused(tmp_path):
-    path = make_zip(tmp_path / "i.zip", [("1.jpg", b"x")], zipfile.ZIP_LZMA)
-    with pytest.raises(ChallengeError, match=r"'1\.jpg' in it is compressed by a method"):
-        Images(path).galaxy_ids()
-
-
-def test_an_absurdly_large_image_is_refused_before_it_is_read(tmp_path):
-    path = make_zip(tmp_path / "i.zip", [("1.jpg", bytes(10_000_001))])
-    assert path.stat().st_size < 20_000
-    with pytest.raises(ChallengeError, match=r"i\.zip: '1\.jpg' in it has 10,000,001 bytes, more than 10,000,000"):
         Images(path).galaxy_ids()
 
 

@@ -1,6 +1,7 @@
 """The tree itself, and what it says about votes: held against the published tree and against the report's A.2."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from gzutils.decision_tree import (
     constraint_matrix,
     constraint_residuals,
     label_table,
+    most_probable_path,
     question,
     source_columns,
 )
@@ -280,3 +282,16 @@ def test_tables_of_another_shape_are_refused(shape):
 def test_labels_and_ids_of_another_number_are_refused():
     with pytest.raises(ValueError, match="3 rows of labels, but 2 galaxy ids"):
         check_labels(make_labels(3), np.array([1, 2]))
+
+
+def test_the_most_probable_path_ends_with_the_tree_or_where_nobody_is_left():
+    shares = make_labels(200, seed=4)
+    for row in shares:
+        path = most_probable_path(row)
+        assert path[0][0].number == 1
+        for (here, answer), (following, _) in pairwise(path):
+            assert row[here.slice].max() == row[here.slice][answer]
+            assert here.leads_to[answer] == following.number
+        last, answer = path[-1]
+        assert last.leads_to[answer] == 0 or row[question(last.leads_to[answer]).slice].sum() == 0
+    assert most_probable_path(np.zeros(37)) == []

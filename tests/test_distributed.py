@@ -11,8 +11,6 @@ import pandas as pd
 import pytest
 from tiny_store import make_tiny_store
 
-from gzutils import backend
-
 TESTS = Path(__file__).parent
 COUNT = 85  # 54 galaxies to train on and 14 to validate: even numbers, but not whole batches of 8
 
@@ -114,13 +112,6 @@ def test_tensorflow_mirrors_a_model_on_two_devices(folder):
     for devices in (1, 2):
         finish(start(folder, f"mirrored_{devices}", devices, ["-c", MIRRORED], KERAS_BACKEND="tensorflow"))
     assert_same(results_of(folder, "mirrored_2"), results_of(folder, "mirrored_1"))
-
-
-def test_more_devices_than_there_are_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"DEVICES is 99, but Keras finds 1 here \(cpu:0\)"):
-        backend.configure(devices=99)
-    with pytest.raises(ValueError, match="DEVICES is 0"):
-        backend.configure(devices=0)
 
 
 def test_several_processes_without_jax_are_refused():

@@ -1,14 +1,6 @@
 """A base's features, computed once: resumed as if undisturbed, and head on features = whole network on images."""
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections import namedtuple
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -95,29 +87,6 @@ def test_interrupted_it_goes_on_to_the_same_features(store, undisturbed, tmp_pat
     assert not list(tmp_path.glob("*partial*"))
 
 
-CHILD = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from gzutils import dataset
-import test_features
-test_features.compute(dataset.open_store(sys.argv[1]), Path(sys.argv[2]))
-"""
-
-
-def test_killed_it_goes_on_to_the_same_features(store, undisturbed, tmp_path):
-    arguments = [sys.executable, "-c", CHILD, str(store.folder), str(tmp_path), str(Path(__file__).parent)]
-    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "progress.json").is_file() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert files.read_json(tmp_path / "progress.json")["batches"] >= 1
-    cached, _ = compute(store, tmp_path)
-    np.testing.assert_array_equal(cached.images, undisturbed[0].images)
-
-
 def test_finished_features_are_opened_and_not_computed_again(store, undisturbed, monkeypatch):
     monkeypatch.setattr(keras.Model, "predict_on_batch", lambda *_: pytest.fail("it computed again"))
     again, _ = compute(store, undisturbed[0].folder)
@@ -194,13 +163,6 @@ def test_features_too_large_for_float16_are_refused(store, tmp_path):
     with pytest.raises(ValueError, match=r"too large for float16, which ends at 65,504"):
         compute(store, tmp_path, base=base)
     assert not (tmp_path / "features.npy").exists()
-
-
-def test_too_full_a_disk_is_said_before_anything_is_computed(store, tmp_path, monkeypatch):
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(ValueError, match=r"the features need 0\.00 GB in .* 0\.00 GB are free.*FEATURE_COPIES"):
-        compute(store, tmp_path)
 
 
 def test_copies_need_an_augmentation(store, tmp_path):

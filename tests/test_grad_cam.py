@@ -278,3 +278,13 @@ def test_rank_correlation_is_spearmans():
     found = grad_cam.rank_correlation(first, second)
     # Ranks 1.5, 1.5, 3, 4 against 1, 2, 3, 4: 4.5 / sqrt(4.5 * 5).
     np.testing.assert_allclose(found, [1, -1, 4.5 / np.sqrt(4.5 * 5), 0])
+
+
+def test_every_network_says_where_it_looks_with_what_it_has():
+    images = galaxies(2)
+    transformer = vision_transformer(depth=1)
+    assert np.array_equal(
+        grad_cam.where_it_looks(transformer, images)[:, 0], grad_cam.attention_rollout(transformer, images)
+    )
+    convolutional = parallel_cnn(width=0.0625)
+    assert np.array_equal(grad_cam.where_it_looks(convolutional, images), grad_cam.heat_maps(convolutional, images))

@@ -83,11 +83,11 @@ def test_a_module_imports_only_modules_before_it(path):
 
 @pytest.mark.parametrize("name", STANDALONE)
 def test_the_command_line_needs_nothing_that_is_not_installed_yet(name):
-    """Options are checked before there is an environment: the standard library and the profiles have to do."""
-    for path in (PACKAGE / f"{name}.py", PACKAGE / "profiles.py", PACKAGE / "__init__.py"):
+    """Options are checked before there is an environment: the standard library and the two have to do."""
+    for path in (PACKAGE / f"{one}.py" for one in (name, "profiles", "parameters", "__init__")):
         foreign = {imported.split(".")[0] for imported in imports_of(path)} - sys.stdlib_module_names - {"gzutils"}
         assert not foreign
-        assert stages_of(path) <= {"profiles"}
+        assert stages_of(path) <= {"profiles", "parameters"}
 
 
 @by_name

@@ -72,13 +72,6 @@ def test_the_same_seed_gives_the_same_first_weights():
     assert not np.array_equal(weights(1)[0], weights(2)[0])
 
 
-def test_a_model_file_that_is_missing_damaged_or_holds_code_is_named(tmp_path):
+def test_a_model_file_that_is_missing_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"there is no model file .*model\.keras; run the notebook"):
         saved.load(tmp_path / "model.keras")
-    (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(ValueError, match=r"cut\.keras is no model of this kit, or damaged"):
-        saved.load(tmp_path / "cut.keras")
-    layer = keras.layers.Lambda(lambda x: x * 2, output_shape=(3,))
-    keras.Sequential([keras.Input((3,)), layer]).save(tmp_path / "code.keras")
-    with pytest.raises(ValueError, match=r"code\.keras is no model of this kit"):
-        saved.load(tmp_path / "code.keras")

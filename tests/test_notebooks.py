@@ -8,10 +8,23 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from exercises import solution_cells
+
+from gzutils.stored_outputs import TIME
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TAGS = {"parameters", "nbval-check-output", "nbval-skip"}
 COMMON_PARAMETERS = ["PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED"]
+
+
+STORE = "store them anew: ./run_all.sh --store-outputs"
+
+
+def texts(output):
+    """All that is text in an output."""
+    data = output.get("data", {})
+    return [output.text] if output.output_type == "stream" else [data[kind] for kind in data if kind[:5] == "text/"]
 
 
 def parameters_cell(notebook):
@@ -30,6 +43,19 @@ class TestForm:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
         assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+
+    def test_its_metadata_say_what_they_may(self, path):
+        notebook = nbformat.read(path, as_version=4)
+        assert set(notebook.metadata) == {"gzutils", "kernelspec", "language_info"}
+        assert notebook.metadata.kernelspec == {"display_name": "Python 3", "language": "python", "name": "python3"}
+        own = notebook.metadata.gzutils
+        assert set(own) <= {"needs", "reads"}
+        others = {other.stem for other in NOTEBOOKS} - {path.stem}
+        assert set(own["needs"]) | set(own.get("reads", [])) <= others
+        assert {tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])} <= TAGS
+        for cell in notebook.cells:
+            assert set(cell.metadata) <= {"tags"}
+            assert re.fullmatch(rf"{path.stem[:2]}-\d\d\w?", cell.id)
 
     def test_it_begins_with_its_number_badge_and_what_is_learned(self, path):
         first = nbformat.read(path, as_version=4).cells[0].source
@@ -51,25 +77,43 @@ class TestForm:
         assert max(len(cell.source.splitlines()) for cell in code) <= 20
         assert sum(cell.cell_type == "markdown" for cell in cells) >= 0.5 * len(code)
 
-    def test_links_lead_somewhere(self, path):
+    def test_it_links_to_the_notebooks_before_and_after_it(self, path):
         text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
-            assert (path.parent / target).exists(), target
+        place = NOTEBOOKS.index(path)
+        for word, other in (("Back", place - 1), ("Next", place + 1)):
+            links = re.findall(rf"\*\*{word}:\*\* \[(\d+)\. [^\]]+\]\(([^)]+)\)", text)
+            there = NOTEBOOKS[other : other + 1] if other >= 0 else []
+            assert links == [(str(int(neighbour.stem[:2])), neighbour.name) for neighbour in there]
 
     def test_it_has_exercises_with_folded_solutions(self, path):
         text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
         exercises = text.split("## Exercises")[1]
         assert exercises.count("<details>") == exercises.count("</details>") >= 2
 
+    def test_stored_outputs_are_of_one_run_in_order(self, path):
+        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), STORE
+
     def test_stored_outputs_are_clean(self, path):
-        cells = nbformat.read(path, as_version=4).cells
-        for cell in (cell for cell in cells if cell.cell_type == "code"):
-            assert cell.execution_count is not None
-            for output in cell.outputs:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
                 assert output.output_type != "error"
                 assert output.get("name") != "stderr", output
-        assert not re.search(r"/(work|root|tmp|home)/", path.read_text())
-        assert path.stat().st_size < 3_000_000
+                assert not set(output.get("data", {})) - {"image/png", "text/plain", "text/html", "text/markdown"}
+                for text in texts(output):
+                    assert text, "the rest of a progress line"
+                    assert not re.search(r"Warning\b|WARNING|/(work|root|tmp|home|Users|usr)/| at 0x|\r|\x1b", text), (
+                        STORE
+                    )
+                    assert not re.search(r"(it|galaxies)/s\b|%\|", text), "the rest of a progress bar"
+                    assert re.search(r"T_[0-9a-f]{5}_", text) is None, STORE
+                    for time in TIME.finditer(text):
+                        assert time[0].startswith("about "), STORE
+
+
+def test_all_notebooks_together_stay_small():
+    stored = [*NOTEBOOKS, *(ROOT / "notebooks").glob("*.png")]
+    assert sum(path.stat().st_size for path in stored) < 8_000_000, STORE
 
 
 def test_every_cell_runs(tmp_path):
@@ -79,6 +123,7 @@ def test_every_cell_runs(tmp_path):
         cell = parameters_cell(notebook)
         assert 'PROFILE = "quick"' in cell.source
         cell.source = cell.source.replace('PROFILE = "quick"', 'PROFILE = "smoke"')
+        notebook.cells += solution_cells(notebook)
         nbformat.write(notebook, tmp_path / path.name)
     command = [
         sys.executable,

@@ -1,5 +1,7 @@
 """The pipeline, on small notebooks of the test's own: order, skipping, failures, and what depends on them."""
 
+import re
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -53,7 +55,9 @@ def test_all_run_in_order_and_a_second_call_runs_nothing(project, capsys):
     assert executed(project) == ["01_first", "02_second", "03_third"]
     assert (project / "runs/smoke-simulated/01_first/metrics.json").read_text() == "smoke"
     assert (project / "runs/smoke-simulated/notebooks/01_first.ipynb").is_file()
-    capsys.readouterr()
+    index = project / "runs/smoke-simulated/index.html"
+    assert index.is_file()
+    assert str(index) in capsys.readouterr().out.splitlines()[-1]
     assert pipeline.main(["--profile", "smoke"]) == 0
     assert executed(project) == []
     assert capsys.readouterr().out.count("unchanged, skipped") == 3
@@ -78,6 +82,16 @@ def test_what_a_notebook_reads_but_can_do_without_is_part_of_its_state(tmp_path,
     path.parent.mkdir(parents=True)
     path.write_text("changed")
     assert pipeline._state(source, {"DATA_DIR": None}, tmp_path) != before
+
+
+@pytest.mark.parametrize("path", sorted(pipeline.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_names_all_others_whose_results_it_reads(path):
+    """Else it would not run again when those change, and show what is no longer so."""
+    source = nbformat.read(path, as_version=4)
+    code = "\n".join(cell.source for cell in source.cells if cell.cell_type == "code")
+    others = {other.stem for other in pipeline.NOTEBOOKS.glob("*.ipynb")} - {path.stem}
+    mentioned = others & set(re.findall(r'"(\d\d_\w+)"', code))
+    assert mentioned <= {*source.metadata["gzutils"]["needs"], *source.metadata["gzutils"].get("reads", [])}
 
 
 def test_stored_outputs_are_no_change(project):
@@ -116,6 +130,8 @@ def test_a_failed_notebook_is_named_and_only_what_needs_it_is_left_out(project, 
     said = capsys.readouterr().out
     assert executed(project) == ["01_first"]
     assert "02_second: failed" in said
+    assert str(project / "runs/smoke-simulated/index.html") in said.splitlines()[-1]
+    assert "failed: ValueError: no such galaxy" in (project / "runs/smoke-simulated/index.html").read_text()
     assert "ValueError: no such galaxy" in said
     assert "03_third: not run, it needs 02_second" in said
     kept = nbformat.read(project / "runs/smoke-simulated/notebooks/02_second.ipynb", as_version=4)

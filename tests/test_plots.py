@@ -18,6 +18,7 @@ from gzutils.plots import (
     style,
     transfer,
     tree,
+    walk,
 )
 
 
@@ -81,7 +82,7 @@ def test_the_favourite_path_follows_the_majority_down_the_tree():
     smooth = labels(Class1_1=0.8, Class1_2=0.2, Class7_2=0.5, Class7_1=0.3, Class6_2=1.0)
     assert galaxies.favourite_path(smooth) == ["smooth", "in between", "nothing odd"]
     edge_on = labels(Class1_2=0.9, Class2_1=0.9, Class9_1=0.9, Class6_1=0.6, Class8_7=0.6)
-    path = ["features or disk", "edge-on", "rounded", "odd", "dust lane"]
+    path = ["features or disk", "edge-on", "rounded bulge", "something odd", "dust lane"]
     assert galaxies.favourite_path(edge_on) == path
     assert galaxies.favourite_path(labels(Class1_3=1.0)) == ["star or artifact"]
 
@@ -398,3 +399,83 @@ def test_a_gain_smaller_than_its_interval_is_grey():
     assert list(interval.get_xdata()) == [0.005, 0.015]
     assert dot.get_xdata() == [0.01]
     assert texts(figure) == ["+0.0100", "+0.0010"]
+
+
+# ---- the walk down the tree
+
+
+def walk_of(shares, votes=None, maps=11):
+    heat = np.random.default_rng(0).uniform(size=(maps, 7, 7)).astype(np.float32)
+    heat[0] = 0
+    return walk.draw_walk(
+        np.zeros((64, 64, 3), np.uint8), "a $1_0$ galaxy of a very long name.png", shares, heat, votes
+    )
+
+
+DISK = {"Class1_2": 0.9, "Class2_2": 0.9, "Class3_2": 0.6, "Class3_1": 0.3, "Class4_1": 0.7, "Class4_2": 0.2}
+ARMS = {"Class10_2": 0.7, "Class11_2": 0.7, "Class5_2": 0.9, "Class6_2": 0.8, "Class6_1": 0.2, "Class8_1": 0.2}
+SPIRAL = DISK | ARMS | {"Class1_1": 0.1, "Class7_1": 0.1}
+
+
+def test_each_branch_of_the_walk_leads_where_the_answer_leads():
+    drawn = set()
+    for number, answer, points in walk._branches():
+        question = QUESTIONS[number - 1]
+        answers = range(len(question.answers)) if answer is None else [answer]
+        drawn |= {(number, one) for one in answers}
+        x, y = points[-1]
+        reached = [n for n, card in walk.CARDS.items() if card.y == y and abs(x - card.x) <= card.width / 2]
+        targets = {question.leads_to[one] for one in answers} - {0}
+        assert reached == list(targets)
+    missing = {(q.number, i) for q in QUESTIONS for i in range(len(q.answers))} - drawn
+    assert missing == {(8, i) for i in range(7)}
+
+
+def test_the_branches_are_as_wide_as_the_shares_and_the_probable_path_is_marked():
+    figure = walk_of(labels(**SPIRAL))
+    branches = [patch for patch in figure.axes[0].patches if patch.get_facecolor()[3] == 0]
+    drawn = {(n, a): patch for (n, a, _), patch in zip(walk._branches(), branches, strict=True)}
+    wide = drawn[1, 1].get_linewidth()
+    assert drawn[4, 1].get_linewidth() / wide == pytest.approx(0.2 / 0.9)
+    assert drawn[11, None].get_linewidth() / wide == pytest.approx(0.7 / 0.9)
+    marked = {place for place, patch in drawn.items() if patch.get_edgecolor() == drawn[1, 1].get_edgecolor()}
+    assert marked == {(1, 1), (2, 1), (3, None), (4, 0), (10, None), (11, None), (5, None), (6, 1)}
+
+
+def test_the_walk_says_all_questions_answers_shares_and_votes():
+    said = " ".join(texts(walk_of(labels(**SPIRAL), votes=labels(Class1_2=0.5, Class1_1=0.5)))).replace("\n", " ")
+    for question in QUESTIONS:
+        assert f"{question.number}. {question.text}" in said
+        for answer in question.answers:
+            assert answer in said
+    assert "90 % (50 %)" in said
+    assert "as they voted" in said
+    assert "(50 %)" not in " ".join(texts(walk_of(labels(**SPIRAL))))
+
+
+@pytest.mark.parametrize(("shares", "pictures"), [(SPIRAL, 9), ({"Class1_1": 1, "Class7_1": 1, "Class6_2": 1}, 4)])
+def test_a_heat_map_stands_beside_each_question_on_the_path(shares, pictures):
+    figure = walk_of(labels(**shares))
+    assert len(figure.axes) == 1 + pictures
+    assert sum("(no heat)" in text.replace("\n", " ") for text in texts(figure)) == 1
+    assert len(walk_of(labels(**shares), maps=1).axes) == 3
+
+
+def test_no_text_of_the_walk_is_small_or_leaves_the_figure():
+    votes = labels(**SPIRAL)
+    figure = walk_of(votes, votes=votes)
+    figure.canvas.draw()
+    width, height = figure.canvas.get_width_height()
+    for text in figure.axes[0].texts:
+        assert text.get_fontsize() >= 8
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= width
+        assert box.y0 >= 0
+        assert box.y1 <= height
+
+
+def test_a_small_share_is_not_called_nothing():
+    assert [walk.percent(share) for share in (0, 0.001, 0.004, 0.006, 0.5, 1)] == [
+        "0 %", "< 1 %", "< 1 %", "1 %", "50 %", "100 %"
+    ]  # fmt: skip

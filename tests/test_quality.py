@@ -1,13 +1,22 @@
-"""What every commit keeps to: ruff on code and notebooks, and nothing of one machine in what is tracked."""
+"""What every commit keeps to: ruff on code and notebooks, no path of a machine, commands and links that exist."""
 
+import importlib.util
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 
+import gzutils
+from gzutils import command_line
+
 ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = [ROOT / "README.md", ROOT / "data" / "README.md"]
 TOP_LEVEL = {
     "README.md", "requirements.txt", "constraints.txt", "pyproject.toml", "LICENSE", "run_all.sh",
     "notebooks", "gzutils", "data", "tests",
@@ -25,6 +34,21 @@ def test_ruff_is_content(command):
     assert result.returncode == 0, result.stdout
 
 
+def prose(page):
+    """The Markdown of a page or a notebook."""
+    if page.suffix != ".ipynb":
+        return page.read_text()
+    return "\n\n".join(c.source for c in nbformat.read(page, as_version=4).cells if c.cell_type == "markdown")
+
+
+def headings(page):
+    """The anchors of a page's headings: as GitHub makes them, or JupyterLab and nbconvert where it is a notebook."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", prose(page), flags=re.DOTALL), re.MULTILINE)
+    if page.suffix == ".ipynb":
+        return {title.replace(" ", "-") for title in titles}
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.fixture(scope="module")
 def tracked():
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
@@ -40,21 +64,73 @@ def test_the_top_level_holds_what_the_layout_says(tracked):
 
 def test_no_path_of_a_machine_is_tracked(tracked):
     for path in tracked:
-        if path.suffix in {".py", ".md", ".sh", ".toml", ".txt", ".ipynb"} and path.parent.name != "tests":
-            assert not re.search(r"(?<![\w.])/(work|root|home/\w+)/", path.read_text()), path
+        if path.suffix in {".py", ".md", ".sh", ".toml", ".txt", ".ipynb", ""}:
+            assert not re.search(r"(?<![\w.])/(work|root|tmp|home/\w+|Users/\w+)/", path.read_text()), path
 
 
-def test_the_commands_in_the_readme_exist(tracked):
-    text = (ROOT / "README.md").read_text()
-    from gzutils.command_line import parse
+def commands():
+    """All commands that the pages show: lines of shell blocks, and commands within a sentence."""
+    shown = []
+    for page in (*PAGES, *NOTEBOOKS):
+        text = prose(page)
+        lines = [line for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+        lines += re.findall(r"`((?:\w+=\w+ )?(?:\./run_all\.sh|\.venv/bin/)[^`\n]*)`", text)
+        shown += [(page.name, line.strip()) for line in lines if line.strip()]
+    return shown
 
-    for line in re.findall(r"^\./run_all\.sh(.*)$", text, re.MULTILINE):
-        words = line.split("#")[0].split()
-        if words[:1] != ["test"]:
-            parse(
-                [word for word in words if word != "--help"]
-                if "DIR" not in words
-                else words[: words.index("--data-dir")]
-            )
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
-        assert (ROOT / target).exists(), target
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_a_command_that_is_shown_exists(page, command, tmp_path):
+    """Not run, but held against what there is: options, files, modules, parameters of notebooks."""
+    words = shlex.split(command.replace("DIR", str(tmp_path)), comments=True)
+    while words and re.fullmatch(r"\w+=\S+", words[0]):
+        words = words[1:]
+    match words:
+        case ["./run_all.sh", "test", *_] | ["./run_all.sh", "--help"]:
+            pass
+        case ["./run_all.sh", *options]:
+            only = command_line.parse(options).only
+            assert only is None or list((ROOT / "notebooks").glob(f"{only}_*.ipynb"))
+        case [".venv/bin/jupyter", "lab", file]:
+            assert (ROOT / file).is_file()
+        case [".venv/bin/papermill", notebook, "out.ipynb", *parameters]:
+            cells = nbformat.read(ROOT / notebook, as_version=4).cells
+            (cell,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
+            assert parameters[::3] == ["-p"] * (len(parameters) // 3)
+            assert set(parameters[1::3]) <= {line.split(" = ")[0] for line in cell.source.splitlines()}
+        case [".venv/bin/python", "-m", "pytest", *arguments]:
+            assert all((ROOT / word.split("::")[0]).exists() for word in arguments if word.startswith("tests/"))
+        case [".venv/bin/python", "-m", module, *_]:
+            assert importlib.util.find_spec(module)
+        case [".venv/bin/python", file, *_]:
+            assert (ROOT / file).is_file()
+        case [".venv/bin/pip", "install", what]:
+            (extra,) = re.fullmatch(r"\.\[(\w+)\]", what).groups()
+            assert extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        case ["export", *settings]:
+            assert all("=" in setting for setting in settings)
+        case _:
+            pytest.fail(f"{page} shows a command of a new kind; tell this test how to check it: {command}")
+
+
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings_that_exist(page):
+    for target in re.findall(r"\]\((?!https?:|data:)([^)\s]+)\)", prose(page)):
+        name, _, heading = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        assert not heading or heading in headings(file), target
+
+
+def test_the_readme_lists_every_notebook_by_its_number():
+    listed = re.findall(r"^\| \[(\d\d) [^\]]+\]\(notebooks/([^)]+)\)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert listed == [(path.stem[:2], path.name) for path in NOTEBOOKS]
+
+
+def test_the_readme_names_every_module():
+    """Its list of modules is the package's order; what only serves the others may be missing."""
+    block = (ROOT / "README.md").read_text().split("in the order in which data flows:")[1].split("tests/")[0]
+    named = block.split()
+    order = re.findall(r"`(\w+)`", gzutils.__doc__.split("modules before it")[0].split("A")[0])
+    assert set(named) <= set(order)
+    assert set(order) - set(named) <= {"backend", "command_line", "parameters"}

@@ -44,26 +44,6 @@ def test_a_run_refuses_other_settings_by_name(monkeypatch, tmp_path):
     assert json.loads((tmp_path / "runs/smoke-simulated/run.json").read_text())["seed"] == 1
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"profile": "fast"}, "no profile 'fast'; choose one of smoke, quick, report, full"),
-        ({"data": "sdss"}, "DATA is 'sdss'"),
-        ({"galaxies": 4}, "GALAXIES is 4"),
-        ({"seed": -1}, "SEED is -1"),
-        ({"seed": "one"}, "SEED is 'one'"),
-        ({"data_dir": "somewhere"}, "DATA_DIR"),
-        ({"run": "../elsewhere"}, "plain folder name"),
-        ({"run": ".hidden"}, "plain folder name"),
-    ],
-)
-def test_parameters_that_make_no_sense_are_refused_before_anything_is_written(monkeypatch, tmp_path, wrong, words):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=words):
-        runs.start("02_parallel_cnn", **wrong)
-    assert not list(tmp_path.iterdir())
-
-
 def test_only_the_whole_protocol_on_the_real_galaxies_counts_as_the_reports(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert runs.start("02", "report", "kaggle").is_report
@@ -81,16 +61,6 @@ def test_a_figure_is_saved_as_a_picture_and_closed(monkeypatch, tmp_path):
     with Image.open(run.folder / "figures" / "line.png") as picture:
         assert picture.size == (400, 300)
     assert not plt.fignum_exists(figure.number)
-
-
-def test_the_reports_profile_takes_the_reports_precision_only(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    opened = runs.start("02_parallel_cnn", "report", "kaggle")
-    with pytest.raises(ValueError, match='the profile "report" is always float32'):
-        opened.set_up_training("mixed_float16")
-    opened.set_up_training("float32")
-    with pytest.raises(ValueError, match="PRECISION is 'half'; choose one of float32"):
-        runs.start("02_parallel_cnn", "smoke").set_up_training("half")
 
 
 def test_another_notebooks_model_is_opened_or_none_and_a_damaged_one_is_named(monkeypatch, tmp_path):

@@ -1,12 +1,5 @@
 """Training: the protocol, and that an interrupted training ends exactly as one that was not."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import keras
 import numpy as np
 import pandas as pd
@@ -130,30 +123,6 @@ def stop():
     raise Stop
 
 
-CHILD = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from gzutils import dataset
-import test_training
-test_training.train(dataset.open_store(sys.argv[1]), Path(sys.argv[2]))
-"""
-
-
-def test_killed_it_goes_on_to_the_same_end(store, undisturbed, tmp_path):
-    model, trained, _ = undisturbed
-    arguments = [sys.executable, "-c", CHILD, str(store.folder), str(tmp_path), str(Path(__file__).parent)]
-    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    checkpoint = tmp_path / "checkpoint.npz"
-    deadline = time.monotonic() + 120
-    while not _epochs_in(checkpoint) and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert 1 <= _epochs_in(checkpoint) <= SETTINGS.epochs
-    assert_same_training((model, trained), train(store, tmp_path))
-
-
 def _epochs_in(checkpoint):
     if not checkpoint.is_file():
         return 0
@@ -185,19 +154,6 @@ def test_another_training_in_the_same_folder_is_refused_by_name(store, undisturb
         train(store, folder, settings=Training(epochs=5, patience=4, batch_size=8))
 
 
-def test_a_damaged_checkpoint_is_named(store, tmp_path):
-    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(ValueError, match=r"checkpoint\.npz is damaged.*delete it"):
-        train(store, tmp_path)
-
-
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"patience": 0}, {"batch_size": 0}])
-def test_settings_that_make_no_sense_are_refused_before_anything_is_written(store, tmp_path, wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        train(store, tmp_path, settings=Training(**({"epochs": 1, "patience": 1, "batch_size": 8} | wrong)))
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_loss_that_explodes_is_said_to(store, tmp_path):
     model = keras.Sequential([keras.Input((64, 64, 3), dtype="uint8"), keras.layers.Rescaling(float("nan"))])
     model.add(keras.layers.Flatten())
@@ -205,3 +161,15 @@ def test_a_loss_that_explodes_is_said_to(store, tmp_path):
     split = dataset.split_galaxies(len(store))
     with pytest.raises(ValueError, match="loss became nan in epoch 1"):
         training.train(model, store, split, SETTINGS, ConstrainedMeanSquaredError(), tmp_path)
+
+
+def test_the_line_says_which_of_several_trainings_it_is_and_how_far():
+    class Shown:
+        def show(self, text):
+            self.text = text
+
+    history = [{"epoch": 1, "val_loss": 0.02, "val_rmse": 0.14, "seconds": 3.0}]
+    for title, words in (("training 3 of 24", "training 3 of 24, epoch 2 of 10: 50 %"), ("", "Epoch 2 of 10: 50 %")):
+        line = Shown()
+        training._ShowProgress(line, title, history, epochs=10, batches=4).on_train_batch_end(1)
+        assert line.text == f"{words}, best so far epoch 1: validation RMSE 0.1400, at most 27 s left"

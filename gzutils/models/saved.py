@@ -19,8 +19,9 @@ def load(path: Path | str) -> keras.Model:
         raise ValueError(f"there is no model file {path}; run the notebook that trains it")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (
-        Exception
-    ) as error:  # a damaged zip, JSON, HDF5 and an unknown or unsafe layer each fail in ways of their own
+    # A damaged zip, JSON, HDF5 and an unknown or unsafe layer each fail in ways of their own.
+    except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path} is no model of this kit, or damaged ({reason}); train it again") from None
+        raise ValueError(
+            f"{path} is no model of this kit, or damaged ({reason}); delete it and run the notebook that trains it"
+        ) from None

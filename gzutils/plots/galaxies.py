@@ -7,28 +7,26 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from gzutils import decision_tree
-from gzutils.decision_tree import ANSWERS, QUESTIONS
+from gzutils.decision_tree import ANSWERS, QUESTIONS, Question
 from gzutils.plots import style
 
 
 def favourite_path(shares: np.ndarray) -> list[str]:
     """The answers a galaxy's volunteers favoured, walking the tree along each question's largest share (37,)."""
-    path, number = [], 1
-    while number:
-        question = decision_tree.question(number)
-        votes = shares[question.slice]
-        if votes.sum() <= 0:
-            break
-        index = int(votes.argmax())
-        path.append(question.answers[index] if len(question.answers) != 2 else _two_way(number, index))
-        number = question.leads_to[index]
-    return path
+    return [_standing_alone(question, answer) for question, answer in decision_tree.most_probable_path(shares)]
 
 
-def _two_way(number: int, index: int) -> str:
-    """A yes-or-no answer in words that stand alone."""
-    words = {2: ("edge-on", "not edge-on"), 6: ("odd", "nothing odd")}
-    return words[number][index] if number in words else decision_tree.question(number).answers[index]
+def _standing_alone(question: Question, answer: int) -> str:
+    """An answer in words that stand alone, without their question."""
+    words = {
+        2: ("edge-on", "not edge-on"),
+        5: ("no bulge", "bulge just noticeable", "obvious bulge", "dominant bulge"),
+        6: ("something odd", "nothing odd"),
+        9: ("rounded bulge", "boxy bulge", "no bulge"),
+        10: ("tight arms", "arms of medium winding", "loose arms"),
+        11: ("1 arm", "2 arms", "3 arms", "4 arms", "more than 4 arms", "arms that can't be counted"),
+    }
+    return words.get(question.number, question.answers)[answer]
 
 
 def galaxy_grid(images: np.ndarray, titles: list[str], columns: int = 4) -> Figure:
@@ -64,6 +62,30 @@ def before_and_after(raw: np.ndarray, processed: np.ndarray, crop: int) -> Figur
         axes[1, column].imshow(processed[column])
     axes[0, 0].set_title(f"Before: {side}x{side} pixels (box: the {crop} kept)", fontsize=10)
     axes[1, 0].set_title(f"After: {processed.shape[1]}x{processed.shape[2]} pixels", fontsize=10)
+    return figure
+
+
+def cut_and_seen(pictures: list[np.ndarray], boxes: list[tuple], seen: np.ndarray, names: list[str]) -> Figure:
+    """Pictures of any size, the part that is kept outlined, above what the model sees of them.
+
+    Args:
+        pictures: (height, width, 3) uint8 each. boxes: left, upper, right, lower pixel each.
+        seen: (N, 64, 64, 3). names: of the pictures.
+    """
+    count = len(pictures)
+    side = min(style.WIDTH / count, 2.4)
+    height = 2 * side + 0.65
+    figure, axes = plt.subplots(2, count, figsize=(count * side, height), squeeze=False)
+    figure.subplots_adjust(0.005, 0.005, 0.995, 1 - 0.3 / height, wspace=0.04, hspace=0.3 / side)
+    style.hide_axes(*axes.ravel())
+    for (above, below), picture, box, small, name in zip(axes.T, pictures, boxes, seen, names, strict=True):
+        above.imshow(picture)
+        left, upper, right, lower = box
+        frame = ((left - 0.5, upper - 0.5), right - left, lower - upper)
+        above.add_patch(Rectangle(*frame, fill=False, edgecolor=style.YELLOW, linewidth=2))
+        above.set_title(style.shortened(name, int(13 * side)), fontsize=8.5, loc="center", parse_math=False)
+        below.imshow(small)
+        below.set_title("as the model sees it", fontsize=8.5, loc="center")
     return figure
 
 

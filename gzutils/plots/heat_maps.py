@@ -214,11 +214,17 @@ def randomised_correlation(correlation: dict[str, np.ndarray], unrelated: float)
     """How much the maps still agree with the original ones as more and more layers are randomised.
 
     Args:
-        correlation: what was randomised last -> rank correlation with the original maps (maps,).
+        correlation: what was randomised last -> rank correlation with the original maps (maps,); without any map, the
+            figure says so.
         unrelated: the mean rank correlation of two galaxies' original maps.
     """
     figure, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
     places = np.arange(len(correlation))
+    if not all(values.size for values in correlation.values()):
+        words = "no map of the trained network has heat anywhere: there is nothing to compare"
+        axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center")
+        style.hide_axes(axes)
+        return figure
     middle, low, high = np.array([np.quantile(values, [0.5, 0.25, 0.75]) for values in correlation.values()]).T
     axes.fill_between(places, low, high, color=style.BLUE, alpha=0.2, linewidth=0, label="middle half of the maps")
     axes.plot(places, middle, "o-", color=style.BLUE, label="median")

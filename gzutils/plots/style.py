@@ -34,6 +34,11 @@ plt.rcParams.update(
 )
 
 
+def shortened(text: str, length: int) -> str:
+    """A text of at most so many characters; one that is longer ends in an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def hide_axes(*axes: plt.Axes) -> None:
     """Takes ticks and frame away, for images."""
     for one in axes:

@@ -1,6 +1,7 @@
 """Writes a simulated survey in the challenge's layout, on all cores, and goes on where it was interrupted."""
 
 import dataclasses
+import io
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from gzutils.decision_tree import COLUMNS
-from gzutils.files import read_json, sources_fingerprint, whole_file, write_json
+from gzutils.files import check_room, explained, locked, read_record, sources_fingerprint, whole_file, write_json
 from gzutils.progress import progress
 from gzutils.simulation.drawing import draw_component, draw_galaxy
 from gzutils.simulation.galaxies import Galaxy, draw_properties
@@ -27,6 +28,7 @@ TRUTH = "simulated_truth.csv"
 RECORD = "survey.json"
 CHUNK = 32  # galaxies a task
 JPEG_QUALITY = 75  # the challenge's own quantisation table
+IMAGE_BYTES = 20_000  # a picture's size on the disk, rounded up
 PROPERTIES = tuple(field.name for field in dataclasses.fields(Galaxy))
 LABELS_HEADER = ",".join(["GalaxyID", *COLUMNS]) + "\n"
 TRUTH_HEADER = ",".join(["GalaxyID", *PROPERTIES, *(c.replace("Class", "True") for c in COLUMNS)]) + "\n"
@@ -51,6 +53,7 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
 
     Raises:
         ValueError: where `galaxies` or `processes` is less than 1, or the folder holds another survey.
+        files.NotWritten: the disk is full, or may not be written.
     """
     folder = Path(folder)
     if galaxies < 1:
@@ -59,16 +62,31 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
         raise ValueError(f"a seed is 0 or more, not {seed}")
     if processes is not None and processes < 1:
         raise ValueError(f"drawing takes at least 1 process, not {processes}")
+    if not _is_there(folder, galaxies, seed):
+        with locked(folder, wait=True), explained(folder):
+            if not _is_there(folder, galaxies, seed):  # another process may have drawn it meanwhile
+                _draw(folder, max(galaxies, _finished_galaxies(folder, seed)), seed, processes)
+    return folder
+
+
+def _is_there(folder: Path, galaxies: int, seed: int) -> bool:
     finished = _finished_galaxies(folder, seed)
-    total = max(galaxies, finished)
+    tables = (folder / LABELS).exists() and (folder / TRUTH).exists()
+    return finished >= galaxies and tables and not _missing(folder, finished)
+
+
+def _missing(folder: Path, total: int) -> int:
+    """How many of the first `total` galaxies have no image yet."""
     images = folder / IMAGES
     present = set(os.listdir(images)) if images.exists() else set()
-    missing = sum(f"{FIRST_ID + number}.jpg" not in present for number in range(total))
-    if finished == total and not missing and (folder / LABELS).exists() and (folder / TRUTH).exists():
-        return folder
+    return sum(f"{FIRST_ID + number}.jpg" not in present for number in range(total))
 
+
+def _draw(folder: Path, total: int, seed: int, processes: int | None) -> None:
+    images, missing = folder / IMAGES, _missing(folder, total)
+    check_room(folder, missing * IMAGE_BYTES, f"a survey of {total} galaxies")
     # The record comes first: it tells a later call that what an interrupted one left here is this survey's.
-    write_json(folder / RECORD, identity(seed) | {"galaxies": finished})
+    write_json(folder / RECORD, identity(seed) | {"galaxies": _finished_galaxies(folder, seed)})
     images.mkdir(exist_ok=True)
     if processes is None:
         processes = 1 if missing < 100 else os.cpu_count() or 1
@@ -86,9 +104,7 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
         for labels_row, truth_row in progress(every_row, "Drawing galaxies", total, "galaxies"):
             labels.write(labels_row)
             truth.write(truth_row)
-    _remove_leftovers(folder)
     write_json(folder / RECORD, identity(seed) | {"galaxies": total})
-    return folder
 
 
 def identity(seed: int) -> dict:
@@ -132,7 +148,10 @@ def _finished_galaxies(folder: Path, seed: int) -> int:
         if (folder / LABELS).exists() or (folder / IMAGES).exists():
             raise ValueError(f"{folder} holds galaxies that no simulation wrote ({RECORD} is missing): choose another")
         return 0
-    record = read_json(folder / RECORD)
+    try:
+        record = read_record(folder / RECORD, "seed", "sources", "galaxies")
+    except ValueError:
+        raise ValueError(f"{folder / RECORD} is damaged; delete {folder} and run again, to draw it anew") from None
     if record["seed"] != seed:
         raise ValueError(f"{folder} holds the survey with seed {record['seed']}, not {seed}: choose another folder")
     if record["sources"] != identity(seed)["sources"]:
@@ -174,8 +193,10 @@ def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:
         galaxy, votes, truth = simulate(seed, number)
         path = images / f"{FIRST_ID + number}.jpg"
         if not path.exists():
+            jpeg = io.BytesIO()  # Pillow writing to a file itself does not notice that the disk got full (13.0)
+            Image.fromarray(image_of(galaxy, seed, number)).save(jpeg, "JPEG", quality=JPEG_QUALITY)
             with whole_file(path) as beside:
-                Image.fromarray(image_of(galaxy, seed, number)).save(beside, quality=JPEG_QUALITY)
+                beside.write_bytes(jpeg.getvalue())
         properties = ",".join(str(getattr(galaxy, name)) for name in PROPERTIES)
         rows.append(
             (
@@ -188,23 +209,3 @@ def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:
 
 def _digits(values: np.ndarray) -> str:
     return ",".join(f"{value:.8f}" for value in values)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Removes the half-written files (`.100001.4711.jpg`, see `whole_file`) of processes that were killed."""
-    for path in folder.rglob(".*.*.*"):
-        process = path.name.split(".")[-2]
-        if process.isdigit() and not _runs(int(process)):
-            path.unlink(missing_ok=True)
-
-
-def _runs(process: int) -> bool:
-    if os.name != "posix":  # elsewhere a signal 0 is not harmless, so the file stays
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        pass
-    return True

@@ -1,0 +1,121 @@
+"""The challenge's submission: a model's 37 shares for each galaxy of `images_test_rev1`, in the format Kaggle reads."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gzutils import backend, files
+from gzutils.challenge import ChallengeError, Images
+from gzutils.decision_tree import COLUMNS
+from gzutils.preprocessing import SIZE, preprocess
+from gzutils.progress import progress
+from gzutils.solutions import write_submission
+
+TEST_GALAXIES = 79_975  # rows that Kaggle's own test set has, and expects
+CHUNK = 512  # galaxies between two points from which an interrupted call goes on
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was written: the file, its galaxies, and the images that could not be used (GalaxyID -> reason)."""
+
+    path: Path
+    galaxies: int
+    rejected: dict[int, str]
+
+    @property
+    def summary(self) -> str:
+        """In one sentence, what is in the file, and what it lacks for Kaggle to take it."""
+        text = f"{self.galaxies:,} galaxies"
+        if self.galaxies != TEST_GALAXIES:
+            text += f", where Kaggle expects {TEST_GALAXIES:,}: it will not take this file"
+        if self.rejected:
+            galaxy, reason = next(iter(self.rejected.items()))
+            text += f"; left out as unreadable: {len(self.rejected)}, the first {galaxy}.jpg ({reason})"
+        return text + "."
+
+
+def make(model: keras.Model, images: Images, path: Path | str, batch_size: int = 128) -> Submission:
+    """Predicts all galaxies of a folder or zip and writes the submission, ascending by GalaxyID.
+
+    Only `CHUNK` images are in memory at a time. Interrupted and called again with the same model and images, it goes on
+    where it was: until all is done, the shares stand in a file beside `path`.
+
+    Args:
+        model: uint8 (N, 64, 64, 3) -> (N, 37).
+        images: see `challenge.Images`; of 424x424 pixels, cut and shrunk as for training.
+        path: the .csv file.
+        batch_size: galaxies at once in the model.
+
+    Raises:
+        ChallengeError: there are no images, none of them can be used, or the model's values are not in [0, 1].
+    """
+    path = Path(path)
+    galaxy_ids = images.galaxy_ids()
+    partial = path.with_name(f"{path.stem}-{_fingerprint(model, images)}.partial.npy")
+    _open_partial(partial, len(galaxy_ids))
+    rejected: dict[int, str] = {}
+    todo = np.flatnonzero(np.isnan(np.load(partial, mmap_mode="r")).any(axis=1))
+    chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
+    done = -(-len(galaxy_ids) // CHUNK) - len(chunks)
+    with backend.on_one_device(model) as predictor:
+        for rows in progress(chunks, "Submission", done + len(chunks), f"chunks of {CHUNK} galaxies", done):
+            pixels, readable = _read(images, galaxy_ids[rows], rejected)
+            if len(pixels):
+                # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
+                shares = np.load(partial, mmap_mode="r+")
+                shares[rows[readable]] = _checked(predictor.predict(pixels, batch_size=batch_size, verbose=0))
+                shares.flush()
+                del shares
+    shares = np.load(partial)
+    kept = ~np.isnan(shares).any(axis=1)
+    if not kept.any():
+        galaxy, reason = next(iter(rejected.items()))
+        raise ChallengeError(f"{images.path}: none of its images can be used, the first is {galaxy}.jpg ({reason})")
+    write_submission(path, galaxy_ids[kept], shares[kept])
+    for left in path.parent.glob(f"{path.stem}-*.partial.npy"):  # also what other models left half done
+        left.unlink()
+    return Submission(path, int(kept.sum()), rejected)
+
+
+def _fingerprint(model: keras.Model, images: Images) -> str:
+    """Names the model's weights and the images, so that what one left half done is never another's beginning."""
+    weights = hashlib.sha256()
+    for array in model.get_weights():
+        weights.update(np.ascontiguousarray(array).tobytes())
+    return files.fingerprint([weights.hexdigest(), images.identity()])
+
+
+def _checked(shares: np.ndarray) -> np.ndarray:
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ChallengeError("the model gives values that are no shares from 0 to 1; train it again, or take another")
+    return shares
+
+
+def _open_partial(partial: Path, count: int) -> None:
+    """Makes the file of shares (count, 37), not-a-number where they are still to be predicted, where there is none."""
+    if not partial.is_file():
+        files.write_array(partial, np.full((count, len(COLUMNS)), np.nan, np.float32))
+
+
+def _read(images: Images, galaxy_ids: np.ndarray, rejected: dict[int, str]) -> tuple[np.ndarray, np.ndarray]:
+    """The readable galaxies' pixels, (n, 64, 64, 3) uint8, and which of `galaxy_ids` they are (N,) bool."""
+
+    def read(galaxy_id: int) -> np.ndarray | str:
+        try:
+            return preprocess(images.read(galaxy_id))
+        except ValueError as error:
+            return str(error)
+
+    # Threads suffice: Pillow decodes and resamples without holding Python's lock.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(read, galaxy_ids.tolist()))
+    rejected |= {int(i): one for i, one in zip(galaxy_ids, found, strict=True) if isinstance(one, str)}
+    readable = np.array([not isinstance(one, str) for one in found], bool)
+    pixels = [one for one in found if not isinstance(one, str)]
+    return np.array(pixels, np.uint8).reshape(-1, SIZE, SIZE, 3), readable

@@ -1,0 +1,202 @@
+"""A person's own pictures: any size and format, bad ones named, tables written; and notebook 09 with a folder."""
+
+import io
+import json
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make_labels, noise_jpeg, write_challenge
+from PIL import Image
+
+from gzutils import own_images
+from gzutils.challenge import TEST_IMAGES
+from gzutils.decision_tree import COLUMNS, QUESTIONS
+from gzutils.preprocessing import preprocess
+from gzutils.solutions import read_solutions
+
+ROOT = Path(__file__).resolve().parents[1]
+GRADIENT = np.linspace(0, 255, 100 * 100).reshape(100, 100).astype(np.uint8)
+
+
+def picture(size=(100, 100), mode="RGB"):
+    return Image.fromarray(GRADIENT).resize(size).convert(mode)
+
+
+def saved(path, image, **options):
+    image.save(path, **options)
+    return own_images.read(path)
+
+
+def test_a_frame_of_the_challenge_is_cut_as_for_training(tmp_path):
+    (tmp_path / "100008.jpg").write_bytes(noise_jpeg(1))
+    read = own_images.read(tmp_path / "100008.jpg")
+    assert np.array_equal(read.seen, preprocess(noise_jpeg(1)))
+    assert read.box == (107, 107, 317, 317)
+    assert "middle 210 of 424" in read.done
+
+
+def test_another_picture_is_kept_whole_and_one_that_is_not_square_in_its_middle(tmp_path):
+    whole = saved(tmp_path / "a.png", picture((300, 300)))
+    assert whole.box == (0, 0, 300, 300)
+    assert np.array_equal(whole.seen, np.asarray(picture((300, 300)).resize((64, 64), Image.Resampling.BICUBIC)))
+    wide = saved(tmp_path / "b.png", picture((500, 301)))
+    assert wide.box == (99, 0, 400, 301)
+    assert "500x301, the central square kept" in wide.done
+
+
+@pytest.mark.parametrize(("cut", "box"), [("whole", (0, 0, 424, 424)), ("challenge", (107, 107, 317, 317))])
+def test_the_reader_decides_where_the_size_would_say_otherwise(tmp_path, cut, box):
+    picture((424, 424)).save(tmp_path / "a.png")
+    assert own_images.read(tmp_path / "a.png", cut).box == box
+    picture((848, 848)).save(tmp_path / "b.png")
+    assert own_images.read(tmp_path / "b.png", cut).box == tuple(2 * edge for edge in box)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tiff", "webp", "gif", "bmp", "ppm"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "CMYK", "RGBA", "LA", "I;16"])
+def test_every_format_and_mode_gives_the_same_galaxy(tmp_path, ending, mode):
+    if mode == "I;16" and ending not in ("png", "tiff"):
+        pytest.skip("Pillow writes fewer levels")
+    galaxy = picture((128, 128), "L")
+    other = Image.fromarray(np.asarray(galaxy).astype(np.uint16) * 257) if mode == "I;16" else galaxy.convert(mode)
+    try:
+        other.save(tmp_path / f"a.{ending}")
+    except (OSError, KeyError, ValueError):
+        pytest.skip(f"{ending} does not hold {mode}")
+    seen = own_images.read(tmp_path / f"a.{ending}").seen
+    assert seen.shape == (64, 64, 3)
+    assert seen.dtype == np.uint8
+    expected = np.asarray(galaxy.convert("1") if mode == "1" else galaxy, float) * (255 if mode == "1" else 1)
+    if mode != "1":
+        small = np.asarray(galaxy.resize((64, 64), Image.Resampling.BICUBIC), float)
+        assert np.abs(seen.mean(axis=-1) - small).max() < 25
+    assert abs(seen.mean() - expected.mean()) < 6
+
+
+def test_transparent_is_black_and_a_photo_is_turned_upright(tmp_path):
+    clear = picture((64, 64), "RGBA")
+    clear.putalpha(Image.fromarray(np.repeat([[255], [0]], 32, axis=0).repeat(64, axis=1).astype(np.uint8)))
+    read = saved(tmp_path / "a.png", clear)
+    assert not read.seen[33:].any()
+    assert read.seen[5:31].any()
+    assert "transparent" in read.done
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    turned = saved(tmp_path / "b.png", picture((64, 64)), exif=exif)
+    assert np.array_equal(turned.seen, np.asarray(picture((64, 64)))[::-1, ::-1])
+
+
+def test_more_than_256_levels_are_stretched_and_unknown_values_are_dark(tmp_path):
+    values = np.full((64, 64), 10_000, np.uint16)
+    values[20:40] = 10_300
+    read = saved(tmp_path / "a.png", Image.fromarray(values))
+    assert set(np.unique(read.seen)) == {0, 255}
+    assert "stretched" in read.done
+    levels = np.where(np.eye(64) > 0, np.nan, 3.0).astype(np.float32)
+    levels[0, 5] = 7
+    read = saved(tmp_path / "b.tiff", Image.fromarray(levels))
+    assert read.seen[0, 5, 0] == 255
+    assert read.seen[9, 9, 0] == 0
+    assert not saved(tmp_path / "c.png", Image.fromarray(np.full((64, 64), 500, np.uint16))).seen.any()
+
+
+def test_a_small_picture_is_enlarged_and_says_so(tmp_path):
+    assert "enlarged from 20x20" in saved(tmp_path / "a.png", picture((20, 20))).done
+    assert own_images.read(tmp_path / "a.png").seen.shape == (64, 64, 3)
+    saved(tmp_path / "b.png", picture((1, 1)))
+    own_images.read(tmp_path / "b.png", "challenge")
+
+
+def test_a_folder_is_read_in_the_order_of_names_and_bad_files_are_named(tmp_path, monkeypatch):
+    for name in ("b.png", "a.png", ".hidden.png"):
+        picture().save(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "cut off.jpg").write_bytes(noise_jpeg(1)[:2000])
+    (tmp_path / "notes.txt").write_text("a spiral, I think")
+    (tmp_path / "empty.png").write_bytes(b"")
+    Image.new("1", (3000, 3000)).save(tmp_path / "huge.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
+    images, refused = own_images.read_all(tmp_path)
+    assert [image.name for image in images] == ["a.png", "b.png"]
+    assert list(refused) == ["cut off.jpg", "empty.png", "huge.png", "notes.txt"]
+    assert "truncated" in refused["cut off.jpg"]
+    assert "no picture of a known format" in refused["notes.txt"]
+    assert "more than 2,000,000 pixels" in refused["huge.png"]
+
+
+def test_what_cannot_be_read_at_all_is_said(tmp_path):
+    with pytest.raises(ValueError, match="there is no file or folder"):
+        own_images.read_all(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="there are no files in"):
+        own_images.read_all(tmp_path)
+    picture().save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="'middle'"):
+        own_images.read_all(tmp_path, "middle")
+
+
+def test_an_upload_on_colab_lands_in_the_folder_whatever_the_name(tmp_path, monkeypatch):
+    file = io.BytesIO()
+    picture().save(file, "PNG")
+    chosen = {"../my galaxy.png": file.getvalue()}
+    colab = types.SimpleNamespace(files=types.SimpleNamespace(upload=lambda: chosen))
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    folder = own_images.upload(tmp_path / "uploaded")
+    assert [image.name for image in own_images.read_all(folder)[0]] == ["my galaxy.png"]
+    chosen.clear()
+    with pytest.raises(ValueError, match="no file was chosen"):
+        own_images.upload(tmp_path / "uploaded")
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    with pytest.raises(RuntimeError, match="on Colab only"):
+        own_images.upload(tmp_path / "uploaded")
+
+
+def test_the_tables_say_the_same_in_columns_and_in_words(tmp_path):
+    shares = make_labels(2)
+    wide, long = (pd.read_csv(path) for path in own_images.write_tables(tmp_path, ["a, b.png", "c.png"], shares))
+    assert list(wide.columns) == ["name", *COLUMNS]
+    assert list(wide["name"]) == ["a, b.png", "c.png"]
+    np.testing.assert_allclose(wide[list(COLUMNS)], shares, atol=6e-5)
+    assert len(long) == 2 * 37
+    row = long[(long["name"] == "c.png") & (long["column"] == "Class7.3")].iloc[0]
+    assert row["question"] == f"7. {QUESTIONS[6].text}"
+    assert row["answer"] == "cigar-shaped"
+    assert row["share of all"] == pytest.approx(shares[1, COLUMNS.index("Class7.3")], abs=6e-5)
+
+
+def test_notebook_09_takes_a_folder_and_writes_tables_and_a_submission(tmp_path):
+    """On a small challenge, from an empty folder: it trains its network, leaves out a bad picture, says what it did."""
+    data = write_challenge(tmp_path / "challenge", range(100001, 100021))
+    (data / TEST_IMAGES).mkdir()
+    for galaxy in (200002, 200001):
+        (data / TEST_IMAGES / f"{galaxy}.jpg").write_bytes(noise_jpeg(galaxy))
+    own = tmp_path / "own"
+    own.mkdir()
+    picture((90, 70)).save(own / "mine $1_000$ 5.png")
+    (own / "bad.jpg").write_bytes(b"no picture")
+    work = tmp_path / "work"
+    work.mkdir()
+    notebook = ROOT / "notebooks" / "09_your_own_galaxies.ipynb"
+    command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "-p", "PROFILE", "smoke", "-p", "DATA"]
+    command += ["kaggle", "-p", "DATA_DIR", str(data), "-p", "IMAGES", str(own), "-p", "SUBMISSION", "True"]
+    result = subprocess.run(command, cwd=work, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    cells = nbformat.read(work / "out.ipynb", as_version=4).cells
+    said = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+    assert "it is trained here" in said
+    assert "left out: bad.jpg, no picture" in said
+    assert "mine $1_000$ 5.png: 90x70, the central square kept" in said
+    assert "2 galaxies, where Kaggle expects 79,975" in said
+    folder = work / "runs/smoke-kaggle/09_your_own_galaxies"
+    lines = (folder / "submission.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["GalaxyID", "200001", "200002"]
+    assert lines[0] == (data / "training_solutions_rev1.csv").read_text().splitlines()[0]
+    assert list(pd.read_csv(folder / "shares.csv")["name"]) == ["mine $1_000$ 5.png"]
+    assert (folder / "figures/walk_1.png").is_file()
+    assert len(read_solutions(data / "training_solutions_rev1.csv")[0]) == 20
+    assert json.loads((work / "runs/smoke-kaggle/run.json").read_text())["data"] == "kaggle"

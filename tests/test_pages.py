@@ -1,0 +1,191 @@
+"""A run as pages: what there is, what failed and what is missing, and nothing that needs a network."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from gzutils import files, pages
+
+ROOT = Path(__file__).resolve().parents[1]
+BADGE = "[![Open In Colab](https://example.org/badge.svg)](https://example.org/colab)"
+PROSE = f"# 2. A & B\n\n{BADGE}\n\nThe mean $\\frac{{1}}{{N}}$ costs `$5`. See [1](01_first.ipynb#top).\n\n$$a_n = b$$"
+RESULTS = """# Results of the run x
+
+Of the 9 test galaxies.
+
+## Table 1
+
+| | RMSE |
+| --- | --- |
+| CNN | 0.1234 |
+
+![curve](figures/curve.png)
+
+*curve*
+
+## Only a picture
+
+![curve](figures/curve.png)
+
+*curve*
+"""
+
+
+def png(value):
+    file = io.BytesIO()
+    Image.fromarray(np.full((4, 4), value, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def shown(data, caption):
+    encoded = {"image/png": base64.b64encode(data).decode()}
+    return new_output("display_data", encoded, metadata={"image/png": {"alt": caption}})
+
+
+def executed(title, *outputs):
+    return new_notebook(cells=[new_markdown_cell(title), new_code_cell("1 + 1", outputs=list(outputs))])
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Of four notebooks one is finished, one failed, one was cut off, one has not run."""
+    course, run = tmp_path / "notebooks", tmp_path / "runs" / "x"
+    course.mkdir()
+    for name in ("01_first", "02_second", "03_third", "04_fourth"):
+        nbformat.write(executed(f"# {int(name[:2])}. The {name[3:]}"), course / f"{name}.ipynb")
+    (run / "notebooks").mkdir(parents=True)
+    for name, data in (("one", png(1)), ("two", png(2))):
+        with files.whole_file(run / "02_second" / "figures" / f"{name}.png") as beside:
+            beside.write_bytes(data)
+    outputs = [shown(png(2), 'the "second" <b>'), shown(png(1), "the first"), shown(png(3), "of an earlier run")]
+    nbformat.write(executed(PROSE, *outputs), run / "notebooks" / "02_second.ipynb")
+    files.write_json(run / "notebooks" / "02_second.json", {})
+    error = new_output("error", ename="ValueError", evalue="no <such> galaxy", traceback=[])
+    nbformat.write(executed("# 3. The third", error), run / "notebooks" / "03_third.ipynb")
+    (run / "notebooks" / "04_fourth.ipynb").write_text("{cut")
+    files.write_json(run / "run.json", {"profile": "quick", "data": "simulated", "galaxies": 2500, "seed": 3})
+    return run
+
+
+def written(run):
+    index = pages.write_pages(run, sorted((run.parents[1] / "notebooks").glob("*.ipynb")))
+    assert index == run / "index.html"
+    return BeautifulSoup(index.read_text(), "html.parser")
+
+
+def text_of(page):
+    return " ".join(page.get_text().split())
+
+
+def from_elsewhere(page):
+    """What a browser would fetch by itself that is not in the page or beside it."""
+    loading = page.find_all(["img", "script", "link", "iframe", "source", "video", "object"])
+    places = [tag.get(key, "") for tag in loading for key in ("src", "href", "srcset", "data")]
+    places += re.findall(r"url\(\s*['\"]?([^'\")]+)", str(page.find_all("style")))
+    places += re.findall(r"@import\s+['\"]([^'\"]+)", str(page.find_all("style")))
+    return [place for place in places if re.match(r"(https?:)?//", place)]
+
+
+def test_each_notebook_is_listed_with_what_became_of_it(run):
+    page = written(run)
+    items = [" ".join(item.get_text().split()) for item in page.find(id="notebooks").find_next("ul").find_all("li")]
+    assert items == [
+        "1. The first (not run yet)",
+        "2. The second, figures",
+        "3. The third (failed: ValueError: no <such> galaxy)",
+        "4. The fourth (failed: the executed notebook is damaged)",
+    ]
+    (run / "notebooks" / "02_second.json").unlink()
+    assert "2. The second, figures (cut off)" in text_of(written(run))
+
+
+def test_every_link_of_the_index_leads_to_a_file_or_place_that_is_there(run):
+    page = written(run)
+    links = [link["href"] for link in page.find_all("a")]
+    assert "notebooks/02_second.html" in links
+    for link in links:
+        assert page.find(id=link[1:]) if link.startswith("#") else (run / link).is_file(), link
+
+
+def test_the_figures_stand_in_the_order_of_the_story_with_their_captions(run):
+    figures = written(run).find_all("figure")
+    assert [figure.img["src"] for figure in figures] == ["02_second/figures/two.png", "02_second/figures/one.png"]
+    assert [figure.img["alt"] for figure in figures] == ['the "second" <b>', "the first"]
+    assert [figure.figcaption.get_text() for figure in figures] == ['the "second" <b>', "the first"]
+
+
+def test_what_run_it_is_and_with_which_first_weights(run):
+    page = text_of(written(run))
+    assert "2,500 simulated galaxies, profile quick" in page
+    assert "seed 3" in page
+    assert "are not the report's" in page
+    assert "random initial weights" not in page
+    for name in ("vgg16", "resnet50"):
+        metrics = {
+            "model": name,
+            "initial_weights": "random initial weights",
+            "device": "cpu:0",
+            "versions": {"keras": "3"},
+        }
+        files.write_json(run / f"0_{name}" / "metrics.json", metrics)
+    assert "VGG16 and ResNet50 started from random initial weights" in text_of(written(run))
+    files.write_json(run / "run.json", {"profile": "report", "data": "kaggle", "galaxies": 61578, "seed": 0})
+    assert "are not the report's" not in text_of(written(run))
+
+
+def test_the_tables_of_notebook_08_stand_without_its_pictures(run):
+    assert "notebook 08, which has not run yet" in text_of(written(run))
+    files.write_text(run / "08_results" / "results.md", RESULTS)
+    page = written(run)
+    cells = [cell.get_text() for cell in page.table.find_all("td")]
+    assert cells == ["CNN", "0.1234"]
+    assert "Of the 9 test galaxies." in page.get_text()
+    assert "Only a picture" not in page.get_text()
+    assert not page.find("img", src="figures/curve.png")
+
+
+def test_a_notebooks_page_needs_nothing_from_elsewhere(run):
+    assert not from_elsewhere(written(run))
+    page = BeautifulSoup((run / "notebooks" / "02_second.html").read_text(), "html.parser")
+    assert not from_elsewhere(page)
+    assert not page.find_all("script")
+    formulas = page.find_all("img", class_="formula")
+    assert [formula["alt"] for formula in formulas] == [r"\frac{1}{N}", "a_n = b"]
+    assert all(formula["src"].startswith("data:image/svg+xml;base64,") for formula in formulas)
+    assert "<svg" in base64.b64decode(formulas[0]["src"].split(",")[1]).decode()
+    assert "$5" in page.get_text()
+    assert page.find("a", href="https://example.org/colab").get_text() == "Open In Colab"
+    assert page.find("a", href="01_first.html#top")
+    assert page.find("a", href="../index.html")
+
+
+def test_every_formula_of_the_course_can_be_drawn(tmp_path):
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                assert "<code>" not in pages._offline_text(cell.source), cell.source
+
+
+def test_a_formula_beyond_mathtext_stays_readable():
+    assert pages._offline_text(r"$\begin{cases}a<b\end{cases}$") == r"<code>\begin{cases}a&lt;b\end{cases}</code>"
+
+
+def test_the_courses_own_notebooks_need_nothing_from_elsewhere(tmp_path):
+    (tmp_path / "run/notebooks").mkdir(parents=True)
+    notebooks = sorted((ROOT / "notebooks").glob("0[27]_*.ipynb"))
+    for path in notebooks:
+        (tmp_path / "run/notebooks" / path.name).write_bytes(path.read_bytes())
+    pages.write_pages(tmp_path / "run", notebooks)
+    for path in notebooks:
+        page = BeautifulSoup((tmp_path / "run/notebooks" / f"{path.stem}.html").read_text(), "html.parser")
+        assert not from_elsewhere(page)
+        assert not page.find_all("script")
+        assert len(page.find_all("img")) > 5

@@ -1,0 +1,113 @@
+"""The kit's address: one constant, and badges, set-up cells and README that say the same."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from gzutils import repository
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+COMMAND = "run python -m gzutils.repository"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_badge_and_set_up_cell_lead_to_the_notebook_itself(path):
+    cells = nbformat.read(path, as_version=4).cells
+    place = path.relative_to(ROOT).as_posix()
+    colab = repository.ADDRESS.replace("github.com", "colab.research.google.com/github")
+    links = re.findall(r"\]\((https://colab[^)]*/github/[^)]*)\)", cells[0].source)
+    assert links == [f"{colab}/blob/{repository.BRANCH}/{place}"], COMMAND
+    set_up = next(cell for cell in cells if cell.cell_type == "code").source
+    assert set_up == repository.set_up_cell(), COMMAND
+    assert f"git+{repository.ADDRESS}@{repository.BRANCH}" in set_up
+
+
+def test_the_readme_says_the_same_and_its_badge_leads_to_a_file():
+    text = (ROOT / "README.md").read_text()
+    places = re.findall(r"https://colab\.research\.google\.com/github/[^)\s]+", text)
+    assert places
+    for place in places:
+        start = repository.colab_link() + "/"
+        assert place.startswith(start), COMMAND
+        assert (ROOT / place.removeprefix(start)).is_file()
+    installs = re.findall(r"git\+https[^\s`)]+", text)
+    assert set(installs) == {repository.install_link()}, COMMAND
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    (tmp_path / "gzutils").mkdir()
+    for name in ("README.md", repository.THIS_FILE):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_here_everything_says_so_already(checkout):
+    assert repository.write_everywhere(checkout, repository.ADDRESS, repository.BRANCH) == []
+
+
+def test_another_address_is_written_everywhere_and_nothing_else_changes(checkout):
+    before = contents(checkout)
+    address, branch = "https://github.com/me/my.kit", "try/colab"
+    changed = repository.write_everywhere(checkout, address, branch)
+    assert len(changed) == len(NOTEBOOKS) + 2
+    for path in changed:
+        text = path.read_text()
+        assert repository.ADDRESS.removeprefix("https://github.com/") not in text
+        assert "me/my.kit" in text
+    constants = {}
+    exec((checkout / repository.THIS_FILE).read_text().split("ROOT =")[0], constants)
+    assert (constants["ADDRESS"], constants["BRANCH"]) == (address, branch)
+    assert repository.write_everywhere(checkout, address, branch) == []
+    repository.write_everywhere(checkout, repository.ADDRESS, repository.BRANCH)
+    assert contents(checkout) == before
+
+
+@pytest.mark.parametrize(
+    ("address", "branch", "words"),
+    [
+        ("https://gitlab.com/me/kit", "main", "Colab opens notebooks from GitHub"),
+        ("git@github.com:me/kit", "main", "not like https://github.com/YOU/YOUR-KIT"),
+        ("https://github.com/me/kit", "a branch", "'a branch' is not the name of a branch"),
+    ],
+)
+def test_what_is_no_address_is_refused_and_nothing_written(checkout, address, branch, words):
+    before = contents(checkout)
+    with pytest.raises(ValueError, match=words):
+        repository.write_everywhere(checkout, address, branch)
+    assert contents(checkout) == before
+
+
+@pytest.mark.parametrize(
+    ("cell", "source", "words"),
+    [(0, "# A title", "no line with a badge"), (1, "print(1)", "first code cell is not the set-up cell")],
+)
+def test_a_notebook_without_its_first_cells_is_named_and_nothing_written(checkout, cell, source, words):
+    path = checkout / "notebooks" / NOTEBOOKS[-1].name
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[cell].source = source
+    nbformat.write(notebook, path)
+    before = contents(checkout)
+    with pytest.raises(ValueError, match=f"{path.name}: .*{words}"):
+        repository.write_everywhere(checkout, "https://github.com/me/kit", "main")
+    assert contents(checkout) == before
+
+
+def test_the_command_takes_what_a_browser_shows(checkout, monkeypatch, capsys):
+    monkeypatch.setattr(repository, "ROOT", checkout)
+    repository.main(["https://github.com/me/kit.git/"])
+    assert "https://github.com/me/kit, branch main: " in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="Colab opens notebooks from GitHub"):
+        repository.main(["me/kit"])
+    shutil.rmtree(checkout / "notebooks")
+    with pytest.raises(SystemExit, match="a command for a checkout"):
+        repository.main([])
