@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
     Raises:
         ValueError: where `galaxies` or `processes` is less than 1, or the folder holds another survey.
         files.NotWritten: the disk is full, or may not be written.
+        RuntimeError: a process that drew was killed.
     """
     folder = Path(folder)
     if galaxies < 1:
@@ -170,6 +172,11 @@ def _mapped(tasks: list[tuple], processes: int) -> Iterator[Iterator[list[tuple[
     pool = ProcessPoolExecutor(min(processes, len(tasks)), context, initializer=_leave_with_parent)
     try:
         yield pool.map(_draw_chunk, tasks)
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a process that drew galaxies was killed, most often for want of memory; close other programs, then run "
+            "again: what is drawn stays"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

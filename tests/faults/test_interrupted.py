@@ -3,9 +3,12 @@
 Each row of the tables is a test; the work in miniature that is disturbed is in work.py.
 """
 
+import multiprocessing
 import platform
 import re
 import signal
+import threading
+import time
 
 import papermill
 import pytest
@@ -15,6 +18,7 @@ from scenes import MADE
 from test_pipeline import write_notebook
 
 from gzutils import files
+from gzutils.simulation import survey
 
 NAME = "RUN, or --run NAME"
 
@@ -43,6 +47,23 @@ def test_killed_the_next_call_goes_on_to_the_same_end(when, tmp_path):
     task(tmp_path)
     scenes.assert_same(tmp_path, getattr(MADE, task.__name__))
     assert {path: path.stat().st_mtime_ns for path in done} == done, "what was done is done again"
+
+
+def test_a_worker_that_is_killed_while_it_draws_is_told_and_nothing_drawn_is_lost(tmp_path):
+    def kill_one():
+        while not list(tmp_path.glob("survey/*/*.jpg")):
+            time.sleep(0.01)
+        multiprocessing.active_children()[0].kill()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(RuntimeError, match=r"was killed, most often for want of memory; .*run again: what is drawn"):
+        survey.make_survey(tmp_path / "survey", 400, processes=2)
+    killer.join()
+    drawn = {path: path.read_bytes() for path in tmp_path.glob("survey/*/[0-9]*.jpg")}
+    survey.make_survey(tmp_path / "survey", 400, processes=1)
+    assert drawn
+    assert {path: path.read_bytes() for path in drawn} == drawn
 
 
 # ---- two at once
