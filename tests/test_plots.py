@@ -240,7 +240,7 @@ def test_a_constraint_that_a_galaxy_breaks_is_drawn_in_another_colour():
     odd = [place for place, line in enumerate(right.lines[:11]) if line.get_color() != left.lines[0].get_color()]
     assert odd == [3]
     assert np.array_equal(right.lines[3].get_xdata(), broken[::9, 3])
-    assert left.get_yticklabels()[3].get_text() == "4. How rounded is it?"
+    assert left.get_yticklabels()[3].get_text() == "(4)  How rounded is it?"
 
 
 @pytest.mark.parametrize("weights", [(0.001,), (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)])
