@@ -134,3 +134,12 @@ def test_the_readme_names_every_module():
     order = re.findall(r"`(\w+)`", gzutils.__doc__.split("modules before it")[0].split("A")[0])
     assert set(named) <= set(order)
     assert set(order) - set(named) <= {"backend", "command_line"}
+
+
+@pytest.mark.parametrize("script", ["models.py", "survey_score.py"])
+def test_the_benchmarks_that_take_options_start(script):
+    """They are run by hand, on machines that are not at hand when the package changes."""
+    path = ROOT / "tests" / "benchmarks" / script
+    result = subprocess.run([sys.executable, path, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "--galaxies" in result.stdout

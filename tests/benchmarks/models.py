@@ -4,7 +4,8 @@
 
 Prints one JSON line a model and precision: seconds an epoch (training and validation, 64 % and 16 % of the galaxies,
 the median of the epochs after the first, which compiles), and images a second of training and of prediction; for a
-frozen base also what its features cost once, and an epoch of the head on them.
+frozen base also what its features cost once, and an epoch of the head on them. With `--epochs` and `--patience` of a
+whole training its test RMSE, that of the best epoch's weights, stands beside the mean guess and the noise floor.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from gzutils import backend
+from gzutils import backend, parameters
 
 MODELS = ("parallel_cnn", "vision_transformer", "vgg16", "resnet50")
 
@@ -35,7 +36,7 @@ def build(name: str):
     return getattr(pretrained, name)(initial_weights="random")
 
 
-def measure(name: str, precision: str, store, split, epochs: int, batch_size: int) -> dict:
+def measure(name: str, precision: str, store, split, epochs: int, patience: int, batch_size: int) -> dict:
     """Trains for some epochs as the notebooks do and says what they took."""
     import keras
 
@@ -43,11 +44,12 @@ def measure(name: str, precision: str, store, split, epochs: int, batch_size: in
     from gzutils.augmentation import RandomAffine
     from gzutils.losses import ConstrainedMeanSquaredError
     from gzutils.profiles import Training
+    from gzutils.simulation import survey
 
     backend.configure(precision)
     keras.utils.set_random_seed(0)
     model = build(name)
-    settings = Training(epochs=epochs, patience=epochs, batch_size=batch_size)
+    settings = Training(epochs=epochs, patience=patience, batch_size=batch_size)
     with tempfile.TemporaryDirectory() as folder:
         trained = training.train(
             model, store, split, settings, ConstrainedMeanSquaredError(), folder, RandomAffine(seed=0)
@@ -57,6 +59,8 @@ def measure(name: str, precision: str, store, split, epochs: int, batch_size: in
     start = time.perf_counter()
     predicted = evaluation.predict(model, store, split.test, batch_size)
     predicting = time.perf_counter() - start
+    voted = store.labels[split.test]
+    truth = survey.true_labels(0, store.galaxy_ids[split.test])
     seconds = list(trained.history["seconds"])
     per_epoch = statistics.median(seconds[1:] or seconds)
     result = {
@@ -73,8 +77,12 @@ def measure(name: str, precision: str, store, split, epochs: int, batch_size: in
             len(split.train) / (per_epoch - predicting * len(split.validation) / len(split.test))
         ),
         "predicted_images_per_second": round(len(split.test) / predicting),
-        "test_rmse": evaluation.rmse(predicted, store.labels[split.test]),
-        "mean_guess_test_rmse": evaluation.rmse(evaluation.mean_prediction(store, split), store.labels[split.test]),
+        "epochs": len(seconds),
+        "best_epoch": int(trained.best_epoch),
+        "test_rmse": evaluation.rmse(predicted, voted),
+        "test_rmse_interval": evaluation.rmse_interval(predicted, voted),
+        "mean_guess_test_rmse": evaluation.rmse(evaluation.mean_prediction(store, split), voted),
+        "noise_floor_test_rmse": evaluation.noise_floor(truth, voted),
     }
     if name in ("vgg16", "resnet50"):
         once = replace(settings, feature_copies=0)
@@ -97,8 +105,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--galaxies", type=int, default=2_500)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("--precisions", nargs="+", choices=backend.PRECISIONS, default=["float32"])
+    parser.add_argument("--precisions", nargs="+", choices=parameters.PRECISIONS, default=["float32"])
     parser.add_argument("--epochs", type=int, default=3, help="at least 2")
+    parser.add_argument("--patience", type=int, help="epochs without a better one (default: as many as --epochs)")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder for the simulated galaxies")
     options = parser.parse_args()
@@ -112,7 +121,9 @@ def main() -> None:
     split = dataset.split_galaxies(len(store), 0)
     for name in options.models:
         for precision in options.precisions:
-            result = measure(name, precision, store, split, options.epochs, options.batch_size)
+            result = measure(
+                name, precision, store, split, options.epochs, options.patience or options.epochs, options.batch_size
+            )
             print(json.dumps(result), flush=True)
 
 
