@@ -8,7 +8,6 @@ import os
 import re
 import stat
 import struct
-import threading
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -45,9 +44,6 @@ class ChallengeError(ValueError):
 class Images:
     """A folder or a zip of `<GalaxyID>.jpg`; other names in it are ignored.
 
-    May be read from many threads at once. A pickled copy opens the zip for itself and reads its table of contents
-    (about a second for the whole challenge), so give a worker process its copy once, not with every galaxy.
-
     Args:
         path: the folder (its images may lie in one of the same name inside it) or the zip.
         inside: for a zip that holds several sets of images, the name of the folder in it.
@@ -56,10 +52,8 @@ class Images:
     def __init__(self, path: Path | str, inside: str | None = None) -> None:
         self.path = Path(path)
         self.inside = inside
-        self._forget()
-
-    def __reduce__(self) -> tuple:
-        return Images, (self.path, self.inside)
+        self._members: dict[int, zipfile.ZipInfo | Path] | None = None
+        self._archive: zipfile.ZipFile | None = None
 
     def galaxy_ids(self) -> np.ndarray:
         """The ids of all images, int64 (N,), ascending.
@@ -82,24 +76,13 @@ class Images:
             if isinstance(member, Path):
                 with open(member, "rb") as file:  # not more than it has: memory for the limit is slow to come by
                     data = file.read(min(os.fstat(file.fileno()).st_size, IMAGE_LIMIT) + 1)
-            else:
-                data = self._unpacked(member)
+            else:  # so many bytes and no more, since ZipFile would unpack a bomb before it sees what it is
+                with self._archive.open(member) as file:
+                    data = file.read(member.file_size + 1)
         except DAMAGE as error:
             raise refusal(self.path, f"the image of galaxy {galaxy_id} is damaged ({error})") from error
         if len(data) > IMAGE_LIMIT:
             raise refusal(self.path, f"the image of galaxy {galaxy_id} is larger than {IMAGE_LIMIT:,} bytes")
-        return data
-
-    def _unpacked(self, member: zipfile.ZipInfo) -> bytes:
-        """A member's bytes, read past ZipFile, which serves one thread at a time."""
-        file = self._archive.fp.fileno()
-        # Before the packed bytes stand 30 bytes, a name and an extra field, whose lengths are the last two numbers.
-        lengths = struct.unpack("<26x2H", os.pread(file, 30, member.header_offset))
-        data = os.pread(file, min(member.compress_size, IMAGE_LIMIT), member.header_offset + 30 + sum(lengths))
-        if member.compress_type == zipfile.ZIP_DEFLATED:
-            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.file_size + 1)
-        if zlib.crc32(data) != member.CRC:
-            raise zipfile.BadZipFile("its checksum is wrong")
         return data
 
     def identity(self) -> dict[str, Any]:
@@ -110,20 +93,10 @@ class Images:
         size, newest = sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
         return {"name": self.path.name, "images": len(states), "size": size, "modified_ns": newest}
 
-    def _forget(self) -> None:
-        self._members: dict[int, zipfile.ZipInfo | Path] | None = None
-        self._archive: zipfile.ZipFile | None = None
-        self._lock = threading.Lock()
-        self._process = os.getpid()
-
     def _index(self) -> dict[int, zipfile.ZipInfo | Path]:
-        # After a fork, both processes would move the one position in the open file that they share.
-        if self._process != os.getpid():
-            self._forget()
-        with self._lock:
-            if self._members is None:
-                self._members = self._read_index()
-            return self._members
+        if self._members is None:
+            self._members = self._read_index()
+        return self._members
 
     def _read_index(self) -> dict[int, zipfile.ZipInfo | Path]:
         images: list[tuple[str, zipfile.ZipInfo | Path]]

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from gzutils import backend, files
+from gzutils.jpegs import SIZE
 from gzutils.parameters import FEWEST_GALAXIES
-from gzutils.preprocessing import SIZE, STORE_VERSION
+from gzutils.preprocessing import STORE_VERSION
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from PIL import Image
 
 from gzutils import backend
 from gzutils.decision_tree import QUESTIONS
+from gzutils.jpegs import SIZE, crop
 from gzutils.models.vision_transformer import attention_scores
-from gzutils.preprocessing import SIZE, crop
 from gzutils.simulation import survey
 
 

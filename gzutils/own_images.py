@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gzutils import decision_tree, files
 from gzutils.decision_tree import COLUMNS
-from gzutils.preprocessing import CROP, RAW_SIZE, SIZE
+from gzutils.jpegs import CROP, RAW_SIZE, SIZE
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM", "JPEG2000", "FITS")
 CUTS = ("challenge", "whole")

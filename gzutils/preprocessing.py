@@ -1,89 +1,26 @@
 """From the challenge's JPEGs and CSV to the store that every notebook reads (report, section 4.3 and A.4).
 
-An image of 424x424 pixels is cut to its central 210x210 and resampled to 64x64 with Pillow's bicubic filter.
 The store is one folder: `images.npy` (uint8, N x 64 x 64 x 3), `labels.npy` (float32, N x 37), `galaxy_ids.npy`
 (int64, N, ascending) and `manifest.json`. It is made beside its final name, `<name>.partial`, and renamed when whole.
 """
 
-import io
 import os
 import shutil
-import struct
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import PIL
-from PIL import Image, UnidentifiedImageError
 
 from gzutils import challenge, files
 from gzutils.download import download
+from gzutils.jpegs import CROP, RAW_SIZE, SIZE, preprocessed
 from gzutils.progress import progress
 from gzutils.simulation import survey
 from gzutils.solutions import read_solutions
 
-RAW_SIZE = 424
-CROP = 210
-SIZE = 64
-UPPER = 320  # rows that are decoded: whole blocks of a JPEG, and with them all that the crop needs
 CHUNK = 1024  # images between two points from which an interrupted call goes on
-HANDED_OVER = 16  # images to a thread at a time
 TODO, DONE, REJECTED = 0, 1, 2
 STORE_VERSION = 1
-
-
-def preprocess(jpeg: bytes) -> np.ndarray:
-    """One galaxy as the models see it: centre crop of 210 pixels, Pillow bicubic to 64x64.
-
-    Args:
-        jpeg: the file's bytes.
-
-    Returns:
-        (64, 64, 3) uint8 RGB.
-
-    Raises:
-        ValueError: the bytes are not a whole RGB JPEG of 424x424 pixels.
-    """
-    upper = _upper_rows(jpeg)
-    try:
-        with Image.open(io.BytesIO(upper or jpeg), formats=["JPEG"]) as image:
-            # Size and mode come from the header: a decompression bomb is turned away before it is decoded.
-            if image.size != (RAW_SIZE, UPPER if upper else RAW_SIZE) or image.mode != "RGB":
-                width, height = image.size
-                raise ValueError(f"{width}x{height} pixels, mode {image.mode}; expected 424x424 RGB")
-            centre = crop(image)
-    except UnidentifiedImageError:
-        raise ValueError("not a JPEG file") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"damaged JPEG: {error}") from None
-    return np.asarray(centre.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
-
-
-def _upper_rows(jpeg: bytes) -> bytes | None:
-    """The same JPEG with a header that promises only its upper 320 rows, so that no others are decoded.
-
-    A sequential JPEG stores its blocks row by row (ITU T.81, A.2), and these rows hold whole blocks of every usual
-    size: their pixels stay the same. None: not of that kind, or cut off, which only decoding all of it would show.
-    """
-    if not jpeg.endswith(b"\xff\xd9"):
-        return None
-    at = 2
-    while jpeg[at : at + 1] == b"\xff" and at + 10 <= len(jpeg):
-        kind, length, *shape = struct.unpack_from(">BHxHHB", jpeg, at + 1)
-        if kind in (0xC0, 0xC1) and shape == [RAW_SIZE, RAW_SIZE, 3]:
-            return jpeg[: at + 5] + UPPER.to_bytes(2, "big") + jpeg[at + 7 :]
-        if kind == 0xDA:  # here the pixels begin
-            break
-        at += 2 + length
-    return None
-
-
-def crop(image: Image.Image) -> Image.Image:
-    """The central 210x210 pixels of an image of 424x424, in any mode."""
-    margin = (RAW_SIZE - CROP) // 2
-    return image.crop((margin, margin, margin + CROP, margin + CROP))
 
 
 def find_or_make_raw(
@@ -171,22 +108,29 @@ def build_store(
     galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
     partial = store.with_name(store.name + ".partial")
     status, reasons = _open_partial(partial, galaxy_ids)
-    for rows in _chunks_to_do(status):
-        # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
-        images = np.load(partial / "images.npy", mmap_mode="r+")
-        _read_chunk(source.training_images, galaxy_ids, rows, images, status, reasons)
-        # First the pixels, then what tells that they are there: a kill in between costs one chunk, never a row.
-        images.flush()
-        del images
-        files.write_json(partial / "rejected.json", reasons)
-        files.write_array(partial / "status.npy", status)
-        if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
-            shutil.rmtree(partial)  # so that the next call looks at mended files anew
-            galaxy, reason = next(iter(reasons.items()))
-            raise challenge.ChallengeError(
-                f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images cannot "
-                f"be used, the first is {galaxy}.jpg ({reason}); they are damaged or of another kind, get them anew"
-            )
+    todo = np.flatnonzero(status == TODO)
+    with preprocessed(source.training_images, galaxy_ids[todo], CHUNK) as chunks:
+        done, total = len(status) - len(todo), len(status)
+        for usable, pixels, refused in progress(chunks, "Preprocessing", total, "galaxies", done, CHUNK):
+            rows, todo = todo[: len(usable)], todo[len(usable) :]
+            status[rows] = np.where(usable, DONE, REJECTED)
+            reasons |= refused
+            # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
+            images = np.load(partial / "images.npy", mmap_mode="r+")
+            images[rows[usable]] = pixels
+            # First the pixels, then what tells that they are there: a kill in between costs one chunk, never a row.
+            images.flush()
+            del images
+            files.write_json(partial / "rejected.json", reasons)
+            files.write_array(partial / "status.npy", status)
+            if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
+                shutil.rmtree(partial)  # so that the next call looks at mended files anew
+                galaxy, reason = next(iter(reasons.items()))
+                raise challenge.ChallengeError(
+                    f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images "
+                    f"cannot be used, the first is {galaxy}.jpg ({reason}); they are damaged or of another kind, get "
+                    f"them anew"
+                )
     return _finish(
         partial,
         store,
@@ -237,34 +181,6 @@ def _open_partial(partial: Path, galaxy_ids: np.ndarray) -> tuple[np.ndarray, di
     files.write_array(partial / "status.npy", status)
     files.write_array(partial / "galaxy_ids.npy", galaxy_ids)
     return status, {}
-
-
-def _chunks_to_do(status: np.ndarray) -> Iterator[np.ndarray]:
-    todo = np.flatnonzero(status == TODO)
-    chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
-    done = len(range(0, len(status), CHUNK)) - len(chunks)
-    yield from progress(chunks, "Preprocessing", done + len(chunks), f"chunks of {CHUNK} galaxies", done)
-
-
-def _read_chunk(source, galaxy_ids, rows, images, status, reasons) -> None:
-    def read(row: int) -> str | None:
-        try:
-            images[row] = preprocess(source.read(int(galaxy_ids[row])))
-        except ValueError as error:
-            return str(error)
-        return None
-
-    def read_all(some: np.ndarray) -> list[str | None]:
-        return [read(row) for row in some]
-
-    # Threads suffice: Pillow decodes and resamples without holding Python's lock. Each gets some images at a time,
-    # since to hand one over takes the lock.
-    parts = np.array_split(rows, -(-len(rows) // HANDED_OVER))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for row, reason in zip(rows, chain.from_iterable(pool.map(read_all, parts)), strict=True):
-            status[row] = DONE if reason is None else REJECTED
-            if reason is not None:
-                reasons[str(galaxy_ids[row])] = reason
 
 
 def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: dict) -> Path:

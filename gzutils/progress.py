@@ -65,15 +65,18 @@ class Line:
             self._display.update(page)
 
 
-def progress(items: Iterable[Item], description: str, total: int, unit: str, done: int = 0) -> Iterator[Item]:
-    """Yields the items and shows how many of `total` are done, how fast, and how long it still takes.
+def progress(
+    items: Iterable[Item], description: str, total: int, unit: str, done: int = 0, each: int = 1
+) -> Iterator[Item]:
+    """Yields the items and shows how many of `total` units are done, how fast, and how long it still takes.
 
-    `done` counts those finished in an earlier, interrupted call.
+    `done` counts the units finished in an earlier, interrupted call; an item has so many units as `each` says.
     """
     line = Line()
     start = time.monotonic()
     try:
-        for count, item in enumerate(items, start=done):
+        for number, item in enumerate(items):
+            count = done + number * each
             line.show(
                 tqdm.format_meter(
                     count, total, time.monotonic() - start, initial=done, prefix=description, unit=" " + unit, ncols=90

@@ -1,8 +1,6 @@
 """The challenge's submission: a model's 37 shares for each galaxy of `images_test_rev1`, in the format Kaggle reads."""
 
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 from gzutils import backend, files
 from gzutils.challenge import ChallengeError, Images
 from gzutils.decision_tree import COLUMNS
-from gzutils.preprocessing import SIZE, preprocess
+from gzutils.jpegs import preprocessed
 from gzutils.progress import progress
 from gzutils.solutions import write_submission
 
@@ -26,7 +24,7 @@ class Submission:
 
     path: Path
     galaxies: int
-    rejected: dict[int, str]
+    rejected: dict[str, str]
 
     @property
     def summary(self) -> str:
@@ -43,8 +41,8 @@ class Submission:
 def make(model: keras.Model, images: Images, path: Path | str, batch_size: int = 128) -> Submission:
     """Predicts all galaxies of a folder or zip and writes the submission, ascending by GalaxyID.
 
-    Only `CHUNK` images are in memory at a time. Interrupted and called again with the same model and images, it goes on
-    where it was: until all is done, the shares stand in a file beside `path`.
+    Only two chunks of images are in memory at a time. Interrupted and called again with the same model and images, it
+    goes on where it was: until all is done, the shares stand in a file beside `path`.
 
     Args:
         model: uint8 (N, 64, 64, 3) -> (N, 37).
@@ -59,17 +57,17 @@ def make(model: keras.Model, images: Images, path: Path | str, batch_size: int =
     galaxy_ids = images.galaxy_ids()
     partial = path.with_name(f"{path.stem}-{_fingerprint(model, images)}.partial.npy")
     _open_partial(partial, len(galaxy_ids))
-    rejected: dict[int, str] = {}
+    rejected: dict[str, str] = {}
     todo = np.flatnonzero(np.isnan(np.load(partial, mmap_mode="r")).any(axis=1))
-    chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
-    done = -(-len(galaxy_ids) // CHUNK) - len(chunks)
-    with backend.on_one_device(model) as predictor:
-        for rows in progress(chunks, "Submission", done + len(chunks), f"chunks of {CHUNK} galaxies", done):
-            pixels, readable = _read(images, galaxy_ids[rows], rejected)
+    done, total = len(galaxy_ids) - len(todo), len(galaxy_ids)
+    with preprocessed(images, galaxy_ids[todo], CHUNK) as chunks, backend.on_one_device(model) as predictor:
+        for usable, pixels, refused in progress(chunks, "Submission", total, "galaxies", done, CHUNK):
+            rows, todo = todo[: len(usable)], todo[len(usable) :]
+            rejected |= refused
             if len(pixels):
                 # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
                 shares = np.load(partial, mmap_mode="r+")
-                shares[rows[readable]] = _checked(predictor.predict(pixels, batch_size=batch_size, verbose=0))
+                shares[rows[usable]] = _checked(predictor.predict(pixels, batch_size=batch_size, verbose=0))
                 shares.flush()
                 del shares
     shares = np.load(partial)
@@ -101,21 +99,3 @@ def _open_partial(partial: Path, count: int) -> None:
     """Makes the file of shares (count, 37), not-a-number where they are still to be predicted, where there is none."""
     if not partial.is_file():
         files.write_array(partial, np.full((count, len(COLUMNS)), np.nan, np.float32))
-
-
-def _read(images: Images, galaxy_ids: np.ndarray, rejected: dict[int, str]) -> tuple[np.ndarray, np.ndarray]:
-    """The readable galaxies' pixels, (n, 64, 64, 3) uint8, and which of `galaxy_ids` they are (N,) bool."""
-
-    def read(galaxy_id: int) -> np.ndarray | str:
-        try:
-            return preprocess(images.read(galaxy_id))
-        except ValueError as error:
-            return str(error)
-
-    # Threads suffice: Pillow decodes and resamples without holding Python's lock.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(read, galaxy_ids.tolist()))
-    rejected |= {int(i): one for i, one in zip(galaxy_ids, found, strict=True) if isinstance(one, str)}
-    readable = np.array([not isinstance(one, str) for one in found], bool)
-    pixels = [one for one in found if not isinstance(one, str)]
-    return np.array(pixels, np.uint8).reshape(-1, SIZE, SIZE, 3), readable

@@ -1,12 +1,10 @@
 """The challenge's files: found in every layout, read safely, refused in words that help."""
 
 import contextlib
-import pickle
 import shutil
 import struct
 import tracemalloc
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from conftest import IDS, check_found, image, image_members, make_zip, solutions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gzutils import challenge
 from gzutils.challenge import COMPETITION, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images, find
 from gzutils.files import NotWritten
 
@@ -86,7 +83,7 @@ def test_find_competition_zip_with_the_images_directly_in_it(tmp_path):
     bundle = make_zip(tmp_path / "renamed.zip", [*members, (f"{SOLUTIONS}.csv", table)])
     found = find(bundle, tmp_path / "cache")
     check_found(found)
-    assert pickle.loads(pickle.dumps(found.test_images)).galaxy_ids().tolist() == [200001]
+    assert found.test_images.galaxy_ids().tolist() == [200001]
     assert [path.name for path in (tmp_path / "cache").rglob("*.*")] == [f"{SOLUTIONS}.csv"]
 
 
@@ -181,30 +178,6 @@ def test_ids_are_ascending_whole_numbers_and_other_names_are_ignored(tmp_path):
     images = Images(make_zip(tmp_path / "i.zip", [(name, b"") for name in names]))
     assert images.galaxy_ids().dtype == np.int64
     assert images.galaxy_ids().tolist() == [9, 10]
-
-
-@pytest.mark.parametrize("packed", [True, False])
-def test_reading_from_many_threads_and_from_a_pickled_copy(tmp_path, packed):
-    ids = np.arange(1000, 1300)
-    path = make_zip(tmp_path / "i.zip", image_members("images", ids))
-    if not packed:
-        path = tmp_path / "images"
-        zipfile.ZipFile(tmp_path / "i.zip").extractall(tmp_path)
-    images = Images(path)
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(images.read, ids)) == [image(i) for i in ids]
-    copy = pickle.loads(pickle.dumps(images))
-    assert copy.read(1005) == image(1005)
-    assert len(pickle.dumps(images)) < 500, "neither the table of contents nor the open file goes along"
-
-
-def test_after_a_fork_the_zip_is_opened_anew(tmp_path, monkeypatch):
-    images = Images(make_zip(tmp_path / "i.zip", image_members("images")))
-    images.read(100008)
-    parents = images._archive
-    monkeypatch.setattr(challenge.os, "getpid", lambda: -1)
-    assert images.read(100008) == image(100008)
-    assert images._archive is not parents
 
 
 def test_an_image_that_is_not_there(tmp_path):

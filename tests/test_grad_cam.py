@@ -7,10 +7,10 @@ from keras import layers
 
 from gzutils import grad_cam
 from gzutils.decision_tree import QUESTIONS
+from gzutils.jpegs import preprocess
 from gzutils.models.parallel_cnn import parallel_cnn
 from gzutils.models.pretrained import resnet50, vgg16
 from gzutils.models.vision_transformer import attention_scores, vision_transformer
-from gzutils.preprocessing import preprocess
 from gzutils.simulation import survey
 
 

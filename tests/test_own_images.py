@@ -17,7 +17,7 @@ from PIL import Image
 from gzutils import own_images
 from gzutils.challenge import TEST_IMAGES
 from gzutils.decision_tree import COLUMNS, QUESTIONS
-from gzutils.preprocessing import preprocess
+from gzutils.jpegs import preprocess
 from gzutils.solutions import read_solutions
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gzutils import challenge, files, preprocessing
+from gzutils import challenge, files, jpegs, preprocessing
 from gzutils.challenge import SOLUTIONS, TRAINING_IMAGES, ChallengeError, Images
-from gzutils.preprocessing import build_store, find_or_make_raw, find_or_make_store, preprocess
+from gzutils.jpegs import preprocess
+from gzutils.preprocessing import build_store, find_or_make_raw, find_or_make_store
 from gzutils.simulation import survey
 from gzutils.solutions import read_solutions, write_solutions
 
@@ -49,8 +50,10 @@ def encoded(**how):
 def test_that_the_lowest_rows_are_not_decoded_changes_no_pixel(subsampling, how):
     jpeg = encoded(subsampling=subsampling, **how)
     decoded = np.asarray(Image.open(io.BytesIO(jpeg)))
-    upper = preprocessing._upper_rows(jpeg)
+    upper = jpegs._upper_rows(jpeg)
     assert (upper is None) == ("progressive" in how)
+    unusual = "progressive" in how or "restart_marker_rows" in how
+    assert (jpegs._centre_of_usual(jpeg) is None) == unusual, "the usual ones, and no others, are decoded the fast way"
     if upper:
         np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(upper)))[:317], decoded[:317])
     expected = Image.fromarray(decoded).crop((107, 107, 317, 317)).resize((64, 64), Image.Resampling.BICUBIC)
@@ -79,18 +82,28 @@ def test_only_the_central_210_pixels_count():
 @settings(max_examples=80, deadline=None)
 @given(position=st.integers(0, 2**20), byte=st.integers(0, 255), cut=st.none() | st.integers(0, 2**20))
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_whatever_is_damaged_there_is_an_image_or_a_reason(position, byte, cut):
+def test_whatever_is_damaged_there_is_the_image_that_pillow_reads_or_a_reason(position, byte, cut):
     jpeg = bytearray(noise_jpeg(1, 20))
     # Half of the draws hit the header, where a wrong byte does most.
     jpeg[position % (len(jpeg) if position % 2 else 650)] = byte
     if cut is not None:
         del jpeg[cut % len(jpeg) :]
     try:
+        with Image.open(io.BytesIO(jpeg)) as image:
+            expected = image.crop((107, 107, 317, 317)).resize((64, 64), Image.Resampling.BICUBIC)
+        usable = (image.size, image.mode) == ((424, 424), "RGB")
+    except Exception:
+        expected, usable = None, False
+    try:
         result = preprocess(bytes(jpeg))
     except ValueError as error:
         result = error
-    refused = isinstance(result, ValueError) and re.search("JPEG|expected 424x424 RGB", str(result))
-    assert refused or result.shape == (64, 64, 3)
+    if isinstance(result, ValueError):
+        assert not usable
+        assert re.search("JPEG|expected 424x424 RGB", str(result))
+    else:  # what is damaged below the crop is not seen
+        assert result.shape == (64, 64, 3)
+        assert expected is None or (usable and np.array_equal(result, expected))
 
 
 # ---- the store
@@ -206,13 +219,18 @@ def test_images_and_labels_of_other_galaxies_are_refused(source, tmp_path):
     assert f"{source.training_images.path} (10 images) and {source.solutions} (2 rows)" in str(error.value)
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_threads(source, tmp_path, monkeypatch):
+def test_the_bytes_do_not_depend_on_the_number_of_processes(source, tmp_path, monkeypatch):
     spoil(source, [100090])
-    made = []
-    for threads in (1, 8):
-        monkeypatch.setattr(os, "cpu_count", lambda count=threads: count)
-        made.append(contents(build_store(source, tmp_path / f"store{threads}")))
-    assert made[0] == made[1]
+    (source.training_images.path / "100023.jpg").unlink()
+    (source.training_images.path / "100023.jpg").mkdir()  # cannot be read, however often it is tried
+    monkeypatch.setattr(preprocessing, "CHUNK", 4)
+    monkeypatch.setattr(jpegs, "HANDED_OVER", 3)
+    made = [contents(build_store(source, tmp_path / "one"))]
+    monkeypatch.setattr(jpegs, "WORTH_PROCESSES", 1)
+    for processes in (2, 3):
+        monkeypatch.setattr(os, "cpu_count", lambda count=processes: count)
+        made.append(contents(build_store(source, tmp_path / f"store{processes}")))
+    assert made[0] == made[1] == made[2]
 
 
 # ---- too many rejected
@@ -313,7 +331,7 @@ def test_whenever_the_call_breaks_off_the_next_one_makes_the_same_store(source, 
     """Breaks off before each single step that changes files, from the first to the last, as a kill does."""
     monkeypatch.setattr(preprocessing, "CHUNK", 5)
     spoil(source, spoilt)
-    monkeypatch.setattr(preprocessing, "preprocess", functools.cache(preprocess))
+    monkeypatch.setattr(jpegs, "preprocess", functools.cache(preprocess))
     undisturbed = contents(build_store(source, tmp_path / "undisturbed"))
     steps, fatal, process = 0, 0, os.getpid()
 

@@ -271,8 +271,7 @@ def test_a_finished_survey_is_left_alone(tmp_path):
 def test_a_killed_survey_goes_on(tmp_path):
     folder = tmp_path / "killed"
     script = (
-        "from gzutils.simulation.survey import make_survey\n"
-        f"if __name__ == '__main__':\n    make_survey({str(folder)!r}, 70, seed=4, processes=2)\n"
+        f"from gzutils.simulation.survey import make_survey\nmake_survey({str(folder)!r}, 70, seed=4, processes=2)\n"
     )
     (tmp_path / "script.py").write_text(script)
     process = subprocess.Popen([sys.executable, tmp_path / "script.py"])

@@ -2,19 +2,13 @@
 
 import dataclasses
 import io
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from gzutils import workers
 from gzutils.decision_tree import COLUMNS
 from gzutils.files import check_room, explained, locked, read_record, sources_fingerprint, whole_file, write_json
 from gzutils.progress import progress
@@ -40,7 +34,6 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
 
     A galaxy depends on the seed and its number alone, so a larger survey begins with the smaller one, and the
     number of processes changes nothing. Galaxies that are there already are kept; the tables are written last.
-    Several processes start by importing the script that calls this, so it calls from `if __name__ == "__main__":`.
 
     Args:
         folder: where to write; made if it is not there. A folder keeps the seed that it began with.
@@ -98,11 +91,11 @@ def _draw(folder: Path, total: int, seed: int, processes: int | None) -> None:
         whole_file(folder / TRUTH) as truth_path,
         open(labels_path, "w", encoding="utf-8", newline="") as labels,
         open(truth_path, "w", encoding="utf-8", newline="") as truth,
-        _mapped(tasks, processes) as rows,
+        workers.mapping(min(processes, len(tasks))) as mapped,
     ):
         labels.write(LABELS_HEADER)
         truth.write(TRUTH_HEADER)
-        every_row = (row for chunk in rows for row in chunk)
+        every_row = (row for chunk in mapped(_draw_chunk, tasks) for row in chunk)
         for labels_row, truth_row in progress(every_row, "Drawing galaxies", total, "galaxies"):
             labels.write(labels_row)
             truth.write(truth_row)
@@ -159,37 +152,6 @@ def _finished_galaxies(folder: Path, seed: int) -> int:
     if record["sources"] != identity(seed)["sources"]:
         raise ValueError(f"{folder} was drawn by another version of the simulation: delete it or choose another folder")
     return record["galaxies"]
-
-
-@contextmanager
-def _mapped(tasks: list[tuple], processes: int) -> Iterator[Iterator[list[tuple[str, str]]]]:
-    """Yields the tasks' results in order, from this process or from several."""
-    if processes == 1:
-        yield map(_draw_chunk, tasks)
-        return
-    # TensorFlow may run in this process already, and its threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, initializer=_leave_with_parent)
-    try:
-        yield pool.map(_draw_chunk, tasks)
-    except BrokenProcessPool as error:
-        raise RuntimeError(
-            "a process that drew galaxies was killed, most often for want of memory; close other programs, then run "
-            "again: what is drawn stays"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_with_parent() -> None:
-    """Ends this worker when its parent is killed (the pool would leave it waiting), and leaves Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:

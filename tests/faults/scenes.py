@@ -23,7 +23,7 @@ import pytest
 import work
 from conftest import make_zip, noise_jpeg
 
-from gzutils import challenge, dataset, files, preprocessing, runs, training
+from gzutils import challenge, dataset, files, jpegs, runs, training
 from gzutils.challenge import SOLUTIONS, TRAINING_IMAGES
 from gzutils.solutions import read_solutions
 
@@ -94,7 +94,7 @@ def picture(spoil):
         path.write_bytes(spoil(path.read_bytes()))
         tracemalloc.start()
         with pytest.raises(ValueError, match=r"JPEG|expected 424x424"):
-            preprocessing.preprocess(path.read_bytes())
+            jpegs.preprocess(path.read_bytes())
         assert tracemalloc.get_traced_memory()[1] < 20_000_000, "it was decoded"
         tracemalloc.stop()
         store = dataset.open_store(work.store(folder), verify_images=True)

@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 import time
+from contextlib import contextmanager
 
 import papermill
 import pytest
@@ -17,7 +18,7 @@ import work
 from scenes import MADE
 from test_pipeline import write_notebook
 
-from gzutils import files
+from gzutils import files, jpegs
 from gzutils.simulation import survey
 
 NAME = "RUN, or --run NAME"
@@ -49,21 +50,41 @@ def test_killed_the_next_call_goes_on_to_the_same_end(when, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in done} == done, "what was done is done again"
 
 
-def test_a_worker_that_is_killed_while_it_draws_is_told_and_nothing_drawn_is_lost(tmp_path):
+WORKER_KILLED = r"was killed, most often for want of memory; .*run again: what is done stays"
+
+
+@contextmanager
+def worker_killed(when):
+    """Meanwhile a worker process is killed as soon as `when` is true."""
+
     def kill_one():
-        while not list(tmp_path.glob("survey/*/*.jpg")):
+        while not (when() and multiprocessing.active_children()):
             time.sleep(0.01)
         multiprocessing.active_children()[0].kill()
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    with pytest.raises(RuntimeError, match=r"was killed, most often for want of memory; .*run again: what is drawn"):
-        survey.make_survey(tmp_path / "survey", 400, processes=2)
+    with pytest.raises(RuntimeError, match=WORKER_KILLED):
+        yield
     killer.join()
+
+
+def test_a_worker_that_is_killed_while_it_draws_is_told_and_nothing_drawn_is_lost(tmp_path):
+    with worker_killed(lambda: list(tmp_path.glob("survey/*/*.jpg"))):
+        survey.make_survey(tmp_path / "survey", 400, processes=2)
     drawn = {path: path.read_bytes() for path in tmp_path.glob("survey/*/[0-9]*.jpg")}
     survey.make_survey(tmp_path / "survey", 400, processes=1)
     assert drawn
     assert {path: path.read_bytes() for path in drawn} == drawn
+
+
+def test_a_worker_that_is_killed_while_it_preprocesses_is_told_and_the_next_call_goes_on(tmp_path, monkeypatch):
+    work.copy_inputs(MADE.store, tmp_path)
+    with monkeypatch.context() as patch, worker_killed(lambda: True):
+        patch.setattr(jpegs, "WORTH_PROCESSES", 1)
+        work.store(tmp_path)
+    work.store(tmp_path)
+    scenes.assert_same(tmp_path, MADE.store)
 
 
 # ---- two at once

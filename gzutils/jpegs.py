@@ -1,0 +1,168 @@
+"""The challenge's JPEGs as the models see them (report, section 4.3 and A.4): one galaxy, or many on all cores.
+
+An image of 424x424 pixels is cut to its central 210x210 and resampled to 64x64 with Pillow's bicubic filter.
+"""
+
+import io
+import os
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import simplejpeg
+from PIL import Image, UnidentifiedImageError
+
+from gzutils import workers
+from gzutils.challenge import Images
+
+RAW_SIZE = 424
+CROP = 210
+SIZE = 64
+UPPER = 320  # rows that are decoded: whole blocks of a JPEG, and with them all that the crop needs
+ROWS_LEFT = "extraneous bytes before marker 0xd9"  # libjpeg-turbo's words for the rows below, which are left out
+HANDED_OVER = 32
+WORTH_PROCESSES = 1000  # images; fewer are ready before other processes would have started
+
+
+def preprocess(jpeg: bytes) -> np.ndarray:
+    """One galaxy as the models see it: centre crop of 210 pixels, Pillow bicubic to 64x64.
+
+    Args:
+        jpeg: the file's bytes.
+
+    Returns:
+        (64, 64, 3) uint8 RGB.
+
+    Raises:
+        ValueError: the bytes are not a whole RGB JPEG of 424x424 pixels.
+    """
+    centre = _centre_of_usual(jpeg)
+    if centre is None:
+        try:
+            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+                # Size and mode come from the header: a decompression bomb is turned away before it is decoded.
+                if image.size != (RAW_SIZE, RAW_SIZE) or image.mode != "RGB":
+                    width, height = image.size
+                    raise ValueError(f"{width}x{height} pixels, mode {image.mode}; expected 424x424 RGB")
+                centre = crop(image)
+        except UnidentifiedImageError:
+            raise ValueError("not a JPEG file") from None
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"damaged JPEG: {error}") from None
+    return np.asarray(centre.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+
+
+def _centre_of_usual(jpeg: bytes) -> Image.Image | None:
+    """The crop of a JPEG of the usual kind, from the rows that it needs. None: for Pillow to read, or to refuse.
+
+    simplejpeg and Pillow have the same decoder, libjpeg-turbo, and so the same pixels. Pillow takes half as long again.
+    """
+    upper = _upper_rows(jpeg)
+    if upper is None:
+        return None
+    try:
+        if simplejpeg.decode_jpeg_header(upper)[:3] != (UPPER, RAW_SIZE, "YCbCr"):
+            return None
+        simplejpeg.decode_jpeg(upper, "RGB", buffer=_memory.rows)
+    except ValueError as error:
+        if not str(error).endswith(ROWS_LEFT):
+            return None
+    margin = (RAW_SIZE - CROP) // 2
+    return Image.fromarray(_memory.rows[margin : margin + CROP, margin : margin + CROP])
+
+
+class _Memory(threading.local):
+    """Each thread's memory for decoded rows: to get it anew for each JPEG would take as long as to decode one."""
+
+    def __init__(self) -> None:
+        self.rows = np.empty((UPPER, RAW_SIZE, 3), np.uint8)
+
+
+_memory = _Memory()
+
+
+def _upper_rows(jpeg: bytes) -> bytes | None:
+    """The same JPEG with a header that promises only its upper 320 rows, so that no others are decoded.
+
+    A sequential JPEG stores its blocks row by row (ITU T.81, A.2), and these rows hold whole blocks of every usual
+    size: their pixels stay the same. None: not of that kind, or cut off, which only decoding all of it would show.
+    """
+    if not jpeg.endswith(b"\xff\xd9"):
+        return None
+    at = 2
+    while jpeg[at : at + 1] == b"\xff" and at + 10 <= len(jpeg):
+        kind, length, *shape = struct.unpack_from(">BHxHHB", jpeg, at + 1)
+        if kind in (0xC0, 0xC1) and shape == [RAW_SIZE, RAW_SIZE, 3]:
+            return jpeg[: at + 5] + UPPER.to_bytes(2, "big") + jpeg[at + 7 :]
+        if kind == 0xDA:  # here the pixels begin
+            break
+        at += 2 + length
+    return None
+
+
+def crop(image: Image.Image) -> Image.Image:
+    """The central 210x210 pixels of an image of 424x424, in any mode."""
+    margin = (RAW_SIZE - CROP) // 2
+    return image.crop((margin, margin, margin + CROP, margin + CROP))
+
+
+@contextmanager
+def preprocessed(
+    images: Images, galaxy_ids: np.ndarray, chunk: int
+) -> Iterator[Iterator[tuple[np.ndarray, np.ndarray, dict[str, str]]]]:
+    """Galaxies as the models see them, in chunks, from all cores where there are many.
+
+    The next chunk is in work while the caller has one, so two are in memory.
+
+    Args:
+        images: where the JPEGs are.
+        galaxy_ids: (N,) int, of images that are there.
+        chunk: how many galaxies.
+
+    Yields:
+        An iterator. For each chunk of n galaxies, it gives which of them can be used, (n,) bool; their pixels,
+        (usable, 64, 64, 3) uint8; and why the others cannot, GalaxyID -> reason.
+
+    Raises:
+        RuntimeError: a process was killed.
+    """
+    with workers.mapping(1 if len(galaxy_ids) < WORTH_PROCESSES else os.cpu_count() or 1) as mapped:
+
+        def begin(start: int) -> tuple[np.ndarray, Iterator[list[np.ndarray | str]]]:
+            some = galaxy_ids[start : start + chunk]
+            parts = np.array_split(some, -(-len(some) // HANDED_OVER))
+            return some, mapped(_preprocess_all, ([_read(images, int(one)) for one in part] for part in parts))
+
+        def chunks() -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, str]]]:
+            begun = map(begin, range(0, len(galaxy_ids), chunk))
+            following = next(begun, None)
+            while following:
+                (some, parts), following = following, next(begun, None)
+                found = [one for part in parts for one in part]
+                usable = np.array([not isinstance(one, str) for one in found])
+                pixels = np.array([one for one in found if not isinstance(one, str)], np.uint8)
+                reasons = {str(i): one for i, one in zip(some, found, strict=True) if isinstance(one, str)}
+                yield usable, pixels.reshape(-1, SIZE, SIZE, 3), reasons
+
+        yield chunks()
+
+
+def _read(images: Images, galaxy_id: int) -> bytes | str:
+    """A galaxy's JPEG, or why there is none."""
+    try:
+        return images.read(galaxy_id)
+    except ValueError as error:
+        return str(error)
+
+
+def _preprocess_all(jpegs: list[bytes | str]) -> list[np.ndarray | str]:
+    """Pixels of the JPEGs, or why there are none."""
+    found = []
+    for jpeg in jpegs:
+        try:
+            found.append(jpeg if isinstance(jpeg, str) else preprocess(jpeg))
+        except ValueError as error:
+            found.append(str(error))
+    return found
