@@ -120,10 +120,20 @@ def many(raw) -> Callable:
 
 
 @pytest.fixture(scope="session")
-def store(many, tmp_path_factory) -> dataset.Store:
-    """768 galaxies as a store: the simulated ones three times."""
-    folder = tmp_path_factory.mktemp("store")
-    return dataset.open_store(preprocessing.build_store(many(folder / "raw", 768), folder / "store"))
+def made_store(many, tmp_path_factory) -> Callable:
+    """A function that makes a store of so many galaxies, see `many`."""
+
+    def make(count: int) -> dataset.Store:
+        folder = tmp_path_factory.mktemp("store")
+        return dataset.open_store(preprocessing.build_store(many(folder / "raw", count), folder / "store"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def store(made_store) -> dataset.Store:
+    """768 galaxies as a store."""
+    return made_store(768)
 
 
 def _machine(config) -> dict:

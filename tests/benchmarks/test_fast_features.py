@@ -1,6 +1,7 @@
 """Ten epochs of a head on a frozen base: with the base's features kept, and with the whole network in every epoch.
 
-The networks are those of `quick`. Both ways begin with nothing: the features are computed within the time.
+Networks and number of galaxies are those of `quick`. Both ways begin with nothing: the features are computed within the
+time.
 """
 
 from dataclasses import replace
@@ -15,8 +16,14 @@ from gzutils.losses import ConstrainedMeanSquaredError
 from gzutils.models import pretrained
 
 
+@pytest.fixture(scope="module")
+def as_many_as_quick(made_store):
+    return made_store(profiles.get("quick").galaxies)
+
+
 @pytest.mark.parametrize("network", ["vgg16", "resnet50"])
-def test_ten_epochs(store, against, tmp_path, network):
+def test_ten_epochs(as_many_as_quick, against, tmp_path, network):
+    store = as_many_as_quick
     split = split_galaxies(len(store))
     quick = getattr(profiles.get("quick"), network)
 
@@ -29,7 +36,7 @@ def test_ten_epochs(store, against, tmp_path, network):
 
     # One round without a first one: each compiles its network anew, as each training does.
     against(
-        f"{network}, ten epochs of {len(store)} galaxies",
+        f"{network}, ten epochs of {len(store):,} galaxies",
         train(0),
         train(None),
         "through the network",
