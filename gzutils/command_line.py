@@ -22,7 +22,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         description="Makes .venv where it is missing, installs, and runs the notebooks in order.\n"
         "A second call does only what is not done yet.\n\n  run_all.sh [options]        runs the notebooks\n"
         "  run_all.sh test [options]   passes the tests; the options are pytest's\n"
-        "  run_all.sh benchmark        measures what is fast beside the alternative, about 9 minutes",
+        "  run_all.sh benchmark        measures what is fast beside the alternative, about 17 minutes",
         epilog="profiles:\n" + "\n".join(f"  {p.name:8} {p.summary}" for p in PROFILES.values()),
     )
     parser.add_argument("--profile", choices=PROFILES, default="quick", help="how large and how long (default: quick)")

@@ -14,8 +14,8 @@ PACKAGE = Path(gzutils.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "PIL", "papermill")
 STANDALONE = ("command_line",)  # runs before anything is installed
-# The docstring of the package gives the order; `files` and `progress` serve all.
-ORDER = ["files", "progress", *re.findall(r"`(\w+)`", gzutils.__doc__.split("modules before it")[0])]
+# The docstring of the package gives the order; `files`, `progress` and `workers` serve all.
+ORDER = ["files", "progress", "workers", *re.findall(r"`(\w+)`", gzutils.__doc__.split("modules before it")[0])]
 
 
 def name_of(path):

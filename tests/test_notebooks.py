@@ -155,6 +155,22 @@ def test_a_notebook_alone_makes_what_it_needs_in_an_empty_folder(tmp_path):
         assert output.get("name") != "stderr", output
 
 
+@pytest.mark.parametrize(
+    ("name", "parameter", "words"),
+    [
+        ("04_vgg16", "INPUT_SCALING", "INPUT_SCALING is 'nonsense'; choose one of report, imagenet"),
+        ("04_vgg16", "INITIAL_WEIGHTS", 'there is no weights file .*nonsense; name another, "imagenet" or "random"'),
+        ("05_resnet50", "INPUT_SCALING", "INPUT_SCALING is 'nonsense'; choose one of report, imagenet"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused_before_a_galaxy_is_drawn(tmp_path, name, parameter, words):
+    notebook = ROOT / "notebooks" / f"{name}.ipynb"
+    command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "-p", "PROFILE", "smoke"]
+    result = subprocess.run([*command, "-p", parameter, "nonsense"], cwd=tmp_path, capture_output=True, text=True)
+    assert re.search(words, result.stderr), result.stderr[-3000:]
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_network_that_grad_cam_had_to_train_is_the_one_of_notebook_02(tmp_path):
     for name in ("07_grad_cam", "02_parallel_cnn"):
         notebook = ROOT / "notebooks" / f"{name}.ipynb"

@@ -34,7 +34,7 @@ def bare_epoch(width, store, batch_size, steps, validation_steps):
 
 @pytest.mark.parametrize(
     ("width", "batch_size", "steps", "validation_steps", "epochs"),
-    [(0.25, 128, 12, 1, 5), (1.0, 32, 3, 1, 4)],
+    [(0.25, 128, 12, 1, 5), (1.0, 32, 8, 1, 4)],
     ids=["quarter", "full"],
 )
 def test_share_of_an_epoch(store, record, tmp_path, monkeypatch, width, batch_size, steps, validation_steps, epochs):
