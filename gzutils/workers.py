@@ -37,7 +37,7 @@ def mapping(processes: int) -> Iterator[Callable[[Callable, Iterable], Iterator]
     try:
         yield mapped
     except BrokenProcessPool as error:
-        # The pool waits for ever for one that it was just starting when another was killed (Python 3.11 to 3.14).
+        # The pool waits for ever for one that it was just starting when another was killed (seen with Python 3.11).
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         raise RuntimeError(
