@@ -11,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class ChallengeError(ValueError):
 class Images:
     """A folder or a zip of `<GalaxyID>.jpg`; other names in it are ignored.
 
+    Pickled, it goes to another process without its table of contents, which that process reads once for itself.
+
     Args:
         path: the folder (its images may lie in one of the same name inside it) or the zip.
         inside: for a zip that holds several sets of images, the name of the folder in it.
@@ -54,6 +57,9 @@ class Images:
         self.inside = inside
         self._members: dict[int, zipfile.ZipInfo | Path] | None = None
         self._archive: zipfile.ZipFile | None = None
+
+    def __reduce__(self) -> tuple:
+        return _once, (self.path, self.inside)
 
     def galaxy_ids(self) -> np.ndarray:
         """The ids of all images, int64 (N,), ascending.
@@ -122,6 +128,12 @@ class Images:
         if not index:
             raise refusal(self.path, "there is no image named <GalaxyID>.jpg in it")
         return index
+
+
+@cache
+def _once(path: Path, inside: str | None) -> Images:
+    """The images of one place, the same object each time that a process is handed them."""
+    return Images(path, inside)
 
 
 @dataclass(frozen=True)

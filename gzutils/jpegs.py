@@ -9,6 +9,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import simplejpeg
@@ -22,7 +23,7 @@ CROP = 210
 SIZE = 64
 UPPER = 320  # rows that are decoded: whole blocks of a JPEG, and with them all that the crop needs
 ROWS_LEFT = "extraneous bytes before marker 0xd9"  # libjpeg-turbo's words for the rows below, which are left out
-HANDED_OVER = 32
+HANDED_OVER = 32  # galaxies to a process at a time
 WORTH_PROCESSES = 1000  # images; fewer are ready before other processes would have started
 
 
@@ -133,7 +134,7 @@ def preprocessed(
         def begin(start: int) -> tuple[np.ndarray, Iterator[list[np.ndarray | str]]]:
             some = galaxy_ids[start : start + chunk]
             parts = np.array_split(some, -(-len(some) // HANDED_OVER))
-            return some, mapped(_preprocess_all, ([_read(images, int(one)) for one in part] for part in parts))
+            return some, mapped(partial(_preprocess_all, images), parts)
 
         def chunks() -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, str]]]:
             begun = map(begin, range(0, len(galaxy_ids), chunk))
@@ -149,20 +150,12 @@ def preprocessed(
         yield chunks()
 
 
-def _read(images: Images, galaxy_id: int) -> bytes | str:
-    """A galaxy's JPEG, or why there is none."""
-    try:
-        return images.read(galaxy_id)
-    except ValueError as error:
-        return str(error)
-
-
-def _preprocess_all(jpegs: list[bytes | str]) -> list[np.ndarray | str]:
-    """Pixels of the JPEGs, or why there are none."""
+def _preprocess_all(images: Images, galaxy_ids: np.ndarray) -> list[np.ndarray | str]:
+    """Pixels of some galaxies, or why there are none."""
     found = []
-    for jpeg in jpegs:
+    for galaxy_id in galaxy_ids.tolist():
         try:
-            found.append(jpeg if isinstance(jpeg, str) else preprocess(jpeg))
+            found.append(preprocess(images.read(galaxy_id)))
         except ValueError as error:
             found.append(str(error))
     return found

@@ -19,6 +19,7 @@ def mapping(processes: int) -> Iterator[Callable[[Callable, Iterable], Iterator]
     Args:
         processes: how many work. 1: it is `map` itself, and no process is started. More: functions, items and results
             are pickled, all items of a call are taken at once, and work on them begins before results are asked for.
+            Items have to be small: with some kB each, Python before 3.11.5 hangs when a process is killed.
 
     Raises:
         RuntimeError: a process was killed.
