@@ -62,7 +62,9 @@ def test_processes_end_with_the_one_that_started_them(how):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal to a group of processes")
 def test_ctrl_c_ends_the_work_without_a_word_from_the_processes():
-    command = [sys.executable, "-c", WAITING.replace("[0.1, 60, 60]", "[0.1] * 200")]
+    # Started in the background, as CI may be, Python would otherwise inherit that Ctrl-C is not heard.
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = [sys.executable, "-c", heard + WAITING.replace("[0.1, 60, 60]", "[0.1] * 200")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, **pipes, text=True, start_new_session=True) as parent:
         parent.stdout.readline()
