@@ -20,6 +20,7 @@ from gzutils.challenge import Images
 
 RAW_SIZE = 424
 CROP = 210
+MARGIN = (RAW_SIZE - CROP) // 2
 SIZE = 64
 UPPER = 320  # rows that are decoded: whole blocks of a JPEG, and with them all that the crop needs
 ROWS_LEFT = "extraneous bytes before marker 0xd9"  # libjpeg-turbo's words for the rows below, which are left out
@@ -70,8 +71,7 @@ def _centre_of_usual(jpeg: bytes) -> Image.Image | None:
     except ValueError as error:
         if not str(error).endswith(ROWS_LEFT):
             return None
-    margin = (RAW_SIZE - CROP) // 2
-    return Image.fromarray(_memory.rows[margin : margin + CROP, margin : margin + CROP])
+    return Image.fromarray(_memory.rows[MARGIN : MARGIN + CROP, MARGIN : MARGIN + CROP])
 
 
 class _Memory(threading.local):
@@ -105,8 +105,7 @@ def _upper_rows(jpeg: bytes) -> bytes | None:
 
 def crop(image: Image.Image) -> Image.Image:
     """The central 210x210 pixels of an image of 424x424, in any mode."""
-    margin = (RAW_SIZE - CROP) // 2
-    return image.crop((margin, margin, margin + CROP, margin + CROP))
+    return image.crop((MARGIN, MARGIN, MARGIN + CROP, MARGIN + CROP))
 
 
 @contextmanager

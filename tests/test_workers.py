@@ -35,11 +35,11 @@ def test_a_script_without_a_guard_is_not_run_again_by_its_processes(tmp_path):
 
 
 WAITING = """
-import os, time
+import multiprocessing, time
 from gzutils import workers
 with workers.mapping(2) as mapped:
     list(mapped(abs, range(9)))
-    pids = [process.pid for process in __import__("multiprocessing").active_children()]
+    pids = [process.pid for process in multiprocessing.active_children()]
     print(*pids, flush=True)
     for _ in mapped(time.sleep, [0.1, 60, 60]):
         print("first", flush=True)
