@@ -5,6 +5,7 @@ runs/<name>/<notebook>/             model.keras, history.csv, metrics.json, figu
 runs/<name>/notebooks/              the executed notebooks, as the pipeline wrote them
 """
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,12 @@ class Run:
             figure.savefig(beside, dpi=100, metadata={"Software": None})
         plt.close(figure)
         if in_notebook():
-            from IPython.display import Image, Markdown, display
+            from IPython.display import Markdown, display
 
-            display(Image(path.read_bytes(), alt=caption), Markdown(f"*{caption}*"))
+            # As data: `Image(…, alt=…)` is younger than Colab's IPython 7.34.
+            picture = {"image/png": base64.b64encode(path.read_bytes()).decode(), "text/plain": caption}
+            display(picture, metadata={"image/png": {"alt": caption}}, raw=True)
+            display(Markdown(f"*{caption}*"))
 
     def _remember(self, settings: dict[str, Any]) -> None:
         path = self.home / "runs" / self.name / "run.json"

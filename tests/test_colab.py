@@ -1,12 +1,6 @@
-"""The notebooks on Colab, as far as that goes without it.
+"""The notebooks on Colab, as far as that goes without it: on machines with Colab's own versions, see `on_colab.py`."""
 
-A session here is an empty folder and an environment without the checkout: Colab's machine. Its `google.colab` is a
-stand-in, and its Keras, TensorFlow and the rest are those of this environment, without this kit. The kit comes as
-there from a git repository, through the set-up cell; pip may fetch nothing else, so what is installed
-already has to do.
-"""
-
-import os
+import json
 import shutil
 import subprocess
 import sys
@@ -14,79 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from on_colab import VERSIONS, Colab
 
-from gzutils import colab, repository
-
-ROOT = Path(__file__).resolve().parents[1]
-DRIVE = """\
-import os
-
-def mount(folder):
-    print("mounted", folder)
-    if not os.path.islink(folder):
-        os.symlink(os.environ["STAND_IN_DRIVE"], folder)
-"""
-USERDATA = """\
-def get(name):
-    return {"KAGGLE_API_TOKEN": "a-token"}[name]
-"""
-
-
-class Colab:
-    """Machines of Colab in one folder, all with the same Drive."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.drive = folder / "drive"
-        (self.drive / "MyDrive").mkdir(parents=True)
-        self.published = self._publish()
-        self.python = self._install()
-
-    def _publish(self) -> Path:
-        """The working tree as a git repository without notebooks, as if it had been pushed."""
-        published = self.folder / "published"
-        published.mkdir()
-        for name in ("README.md", "LICENSE", "pyproject.toml", "requirements.txt"):
-            shutil.copy(ROOT / name, published)
-        shutil.copytree(ROOT / "gzutils", published / "gzutils", ignore=shutil.ignore_patterns("__pycache__"))
-        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        for command in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-qm", "published"]):
-            subprocess.run(["git", *command], cwd=published, check=True)
-        return published
-
-    def _install(self) -> Path:
-        machine = self.folder / "machine"
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(machine)], check=True)
-        (packages,) = machine.glob("lib/python*/site-packages")
-        here = Path(pytest.__file__).parents[1]
-        (packages / "this_environment.pth").write_text(f"{here}\nimport google.colab\n")
-        stand_in = packages / "google" / "colab"
-        stand_in.mkdir(parents=True)
-        (stand_in / "__init__.py").touch()
-        (stand_in / "drive.py").write_text(DRIVE)
-        (stand_in / "userdata.py").write_text(USERDATA)
-        return machine / "bin" / "python"
-
-    def environment(self) -> dict:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KAGGLE"))}
-        return kept | {"STAND_IN_DRIVE": str(self.drive), "HOME": str(self.folder)}
-
-    def session(self, name: str, notebook: str, on_drive: bool = False) -> Path:
-        """Runs a notebook in `smoke` from an empty folder, on a machine without the kit; returns the folder."""
-        subprocess.run([self.python, "-m", "pip", "uninstall", "-qy", "gzutils"], env=self.environment(), check=True)
-        folder = self.folder / name
-        folder.mkdir()
-        opened = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4)
-        set_up = next(cell for cell in opened.cells if cell.cell_type == "code")
-        local = f"--no-build-isolation --no-index git+file://{self.published}@main"
-        set_up.source = set_up.source.replace(repository.install_link(), local)
-        set_up.source = set_up.source.replace("on_drive=False", f"on_drive={on_drive}")
-        set_up.source += "\nimport gzutils\nprint('the kit lies in', gzutils.__file__)"
-        nbformat.write(opened, folder / "opened.ipynb")
-        command = [self.python, "-m", "papermill", "opened.ipynb", "run.ipynb", "-p", "PROFILE", "smoke"]
-        result = subprocess.run(command, cwd=folder, env=self.environment(), capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr[-3000:]
-        return folder
+from gzutils import colab
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +24,20 @@ def said(folder):
     cells = nbformat.read(folder / "run.ipynb", as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    for output in outputs:
+        if "image/png" in output.get("data", {}):
+            assert output.metadata["image/png"]["alt"], "a picture without its caption as alternative text"
     return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+def test_the_machine_has_colabs_versions(machines):
+    """And what the kit needs beyond them can be installed beside them."""
+    wanted = dict(line.split("==") for line in VERSIONS.read_text().splitlines() if "==" in line)
+    command = [machines.python, "-m", "pip", "list", "--format", "json"]
+    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    there = {package["name"].lower(): package["version"] for package in listed}
+    assert {name: there.get(name.lower()) for name in wanted} == wanted
+    subprocess.run([machines.python, "-m", "pip", "check"], check=True)
 
 
 def test_any_notebook_first_alone_and_the_next_session_goes_on_from_drive(machines):
