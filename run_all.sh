@@ -58,7 +58,7 @@ command=${1:-}
 if [ "$command" != test ] && [ "$command" != benchmark ]; then
     # Options are checked first: nobody should wait for an installation to read of a typing error.
     python=$(find_python)
-    PYTHONPATH="$root" "$python" -BP -m gzutils.command_line "$@"
+    PYTHONPATH="$root" "$python" -BP -m gzutils.course.command_line "$@"
     for argument in "$@"; do
         case $argument in -h | --help) exit 0 ;; esac
     done
@@ -71,4 +71,4 @@ if [ "$command" = test ] || [ "$command" = benchmark ]; then
     exec "$venv/bin/python" -m pytest "$@"
 fi
 # -P: a gzutils in the current directory is somebody else's.
-exec "$venv/bin/python" -P -m gzutils.pipeline "$@"
+exec "$venv/bin/python" -P -m gzutils.course.pipeline "$@"

@@ -1,11 +1,16 @@
 """Soft classification of galaxy morphology: the machinery behind the notebooks.
 
-One module a stage, in the order in which data flows through them:
-`parameters`, `decision_tree`, `challenge`, `download`, `solutions`, `simulation`, `jpegs`, `preprocessing`,
-`backend`, `dataset`, `augmentation`, `losses`, `models`, `profiles`, `command_line`, `colab`, `runs`, `training`,
-`features`, `evaluation`, `results`, `grad_cam`, `own_images`, `submission`, `plots`, `pages`, `stored_outputs`,
-`pipeline`, `repository`. A module imports only modules before it; `files`, `progress` and `workers` (how files are
-written, how long work shows itself, how several processes share it) serve all.
+Rooms, from the top; imports run downward only, and a test holds them to it:
+
+    course/     what notebooks and run_all.sh use: runs results measure submission colab pipeline pages …
+    plots/      one function a figure
+    profiles    what smoke, quick, report and full mean: a plan a network
+    learning/   recipe training checkpoint batches augmentation losses features predict metrics grad_cam
+    models/     one network a file; networks (their table), tree_head, saved
+    data/       challenge download solutions simulation/ jpegs preprocessing view store own_images; no Keras
+    tools/      files records sources progress workers backend
+    decision_tree  report  parameters      plain facts, NumPy at most
+
 Importing `gzutils` itself loads nothing else, and no Keras backend.
 """
 

@@ -6,10 +6,11 @@ the share of its volunteers who reached the question and gave the answer. Theref
 add up to the answers that lead to it, which gives one identity a question (report, section 6.2 and A.2).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,28 @@ def source_columns(number: int) -> tuple[str, ...]:
     return tuple(columns)
 
 
+def down_the_tree(shares: Mapping[int, Any]) -> list:
+    """Sends votes down the tree: each question's own shares times the share of volunteers who get to the question.
+
+    That is the sum of the answers that lead there, or 1 for questions 1 and 6, which all labels have normalised.
+
+    Args:
+        shares: for each question, by number, the share of each answer among its own volunteers, (..., answers), which
+            add up to 1. NumPy arrays, or tensors of any engine: they are only sliced, added and multiplied.
+
+    Returns:
+        The 37 columns (..., 1), of the same kind, in the order of `COLUMNS`; concatenated they are the labels.
+    """
+    columns: dict[str, Any] = {}
+    for asked in WALK:
+        votes = shares[asked.number]
+        sources = source_columns(asked.number)
+        if sources:
+            votes = votes * sum(columns[column] for column in sources)
+        columns |= {column: votes[..., place : place + 1] for place, column in enumerate(asked.columns)}
+    return [columns[column] for column in COLUMNS]
+
+
 # The report's appendix A.2 numbers its constraints in this order of the questions they speak of.
 CONSTRAINT_QUESTIONS = (1, 6, 2, 7, 8, 9, 3, 4, 10, 5, 11)
 
@@ -238,19 +261,6 @@ def check_labels(labels: np.ndarray, galaxy_ids: np.ndarray, tolerance: float = 
             f"miss {constraint_equations()[constraint]} by {residuals[row, constraint]:+.5f}; "
             f"{broken.any(axis=1).sum()} of {len(labels)} rows break the decision tree"
         )
-
-
-def label_table(labels: np.ndarray) -> pd.DataFrame:
-    """One galaxy's 37 numbers as a table: question, answer, column, share of all volunteers, share at the question."""
-    rows = []
-    for q in QUESTIONS:
-        votes = np.asarray(labels[q.slice], float)
-        total = votes.sum()
-        for answer, column, vote in zip(q.answers, q.columns, votes, strict=True):
-            at_question = vote / total if total > 0 else np.nan
-            rows.append((f"{q.number}. {q.text}", answer, column, vote, at_question))
-    names = ["question", "answer", "column", "share of all", "share at this question"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def _table(values: np.ndarray) -> np.ndarray:

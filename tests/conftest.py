@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gzutils.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
-from gzutils.decision_tree import COLUMNS, QUESTIONS, source_columns
-from gzutils.solutions import read_solutions, write_solutions
+from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
+from gzutils.data.solutions import read_solutions, write_solutions
+from gzutils.decision_tree import QUESTIONS, down_the_tree
 
 IDS = (100023, 100008, 100078)
 
@@ -22,13 +22,9 @@ def image(galaxy_id):
 def make_labels(count, seed=0):
     """Random votes sent down the tree, in float64."""
     draw = np.random.default_rng(seed)
-    labels = np.zeros((count, 37))
-    for number in (1, 6, 2, 7, 9, 3, 4, 10, 11, 5, 8):
-        question = QUESTIONS[number - 1]
-        sources = [COLUMNS.index(column) for column in source_columns(number)]
-        total = labels[:, sources].sum(axis=1) if sources else np.ones(count)
-        labels[:, question.slice] = draw.dirichlet(np.ones(len(question.answers)), count) * total[:, None]
-    return labels
+    drawn = (1, 6, 2, 7, 9, 3, 4, 10, 11, 5, 8)  # another order would give other labels
+    shares = {number: draw.dirichlet(np.ones(len(QUESTIONS[number - 1].answers)), count) for number in drawn}
+    return np.concatenate(down_the_tree(shares), axis=1)
 
 
 def make_zip(path, members, compression=zipfile.ZIP_DEFLATED):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 
-from gzutils import repository
+from gzutils.course import repository
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = Path(__file__).with_name("colab_versions.txt")

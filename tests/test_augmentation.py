@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gzutils.augmentation import RandomAffine, look_up
+from gzutils.learning.augmentation import RandomAffine, look_up
 
 
 def smooth_images(count=4, size=64):
@@ -168,3 +168,34 @@ def test_it_can_be_rebuilt_from_its_config():
 def test_ranges_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RandomAffine(**wrong)
+
+
+def keras_cv_layer(name, *factors):
+    """A layer of keras-cv that always moves by so much."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("keras-cv runs on TensorFlow alone")
+    import keras_cv
+
+    exactly = [(factor, factor) for factor in factors]
+    return getattr(keras_cv.layers, name)(*exactly, fill_mode="nearest", interpolation="bilinear")
+
+
+@pytest.mark.parametrize(
+    ("moves", "theirs"),
+    [
+        ({"rotation": 25}, lambda m: keras_cv_layer("RandomRotation", np.arctan2(-m[1], m[0]) / (2 * np.pi))),
+        ({"shift": 0.1}, lambda m: keras_cv_layer("RandomTranslation", -m[5] / 32, -m[2] / 32)),
+        ({"zoom": 0.2}, lambda m: keras_cv_layer("RandomZoom", m[4] - 1, m[0] - 1)),
+    ],
+    ids=["rotation", "shift", "zoom"],
+)
+def test_each_move_is_that_of_keras_cv(moves, theirs):
+    """Rotation, shift and zoom of keras-cv share no line with ours; each is told our draw."""
+    images = np.random.default_rng(0).random((4, 32, 32, 3)).astype("float32")
+    matrices = np.array(
+        RandomAffine(**{"rotation": 0, "zoom": 0, "shift": 0, "seed": 1} | moves).draw_matrices(4, 32, 32)
+    )
+    views = np.array(look_up(images, matrices))
+    for image, view, matrix in zip(images, views, matrices, strict=True):
+        np.testing.assert_allclose(np.array(theirs(matrix)(image[None], training=True))[0], view, atol=1e-5)
+        assert np.abs(image - view).max() > 0.1  # it did move

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from gzutils import grad_cam
+from gzutils.learning import grad_cam
 from gzutils.models import saved
 from gzutils.models.parallel_cnn import parallel_cnn
 from gzutils.models.pretrained import resnet50, vgg16
@@ -21,7 +21,17 @@ TESTS = Path(__file__).parent
 # Those of the frozen bases, the tree's output and Grad-CAM pass there, too, but take JAX minutes of compiling:
 # KERAS_BACKEND=jax python -m pytest tests/test_pretrained.py tests/test_features.py tests/test_tree_head.py \
 #     tests/test_grad_cam.py
-SAME = ("losses", "augmentation", "models", "vision_transformer", "simple_cnn", "dataset", "training", "evaluation")
+SAME = (
+    "losses",
+    "augmentation",
+    "models",
+    "vision_transformer",
+    "simple_cnn",
+    "dataset",
+    "training",
+    "evaluation",
+    "recipe",
+)
 EXPLAINED = {
     "parallel_cnn": grad_cam.heat_maps,
     "simple_cnn": grad_cam.heat_maps,
@@ -60,7 +70,7 @@ PREDICT = """
 import sys
 from pathlib import Path
 import keras, numpy as np
-from gzutils import grad_cam
+from gzutils.learning import grad_cam
 from gzutils.models import saved
 folder = Path(sys.argv[1])
 assert keras.backend.backend() == "jax"
@@ -77,7 +87,7 @@ for path in sorted(folder.glob("*.keras")):
 
 def test_a_model_file_of_one_backend_predicts_and_is_explained_the_same_in_the_other(jax_alone, tmp_path):
     keras.utils.set_random_seed(0)
-    small = {"initial_weights": "random", "side": 32}
+    small = {"initial_weights": "random", "enlarge_to": 32}
     built = {
         "parallel_cnn": parallel_cnn(width=0.125),
         "simple_cnn": with_tree_output(simple_cnn(width=0.125)),

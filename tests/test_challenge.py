@@ -12,8 +12,8 @@ from conftest import IDS, check_found, image, image_members, make_zip, solutions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gzutils.challenge import COMPETITION, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images, find
-from gzutils.files import NotWritten
+from gzutils.data.challenge import COMPETITION, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images, find
+from gzutils.tools.files import NotWritten
 
 
 def damage(path, name):

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from on_colab import VERSIONS, Colab
 
-from gzutils import colab
+from gzutils.course import colab
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def send(session, request, **settings):
 
 requests.Session.send = send
 shutil.disk_usage = lambda path: shutil._ntuple_diskusage(10**13, 0, 10**13)
-from gzutils import challenge, download
+from gzutils.data import challenge, download
 try:
     download.download("data/kaggle")
 except challenge.ChallengeError as error:

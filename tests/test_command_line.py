@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gzutils.command_line import parse
+from gzutils.course.command_line import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 

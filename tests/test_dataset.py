@@ -8,9 +8,11 @@ from conftest import make_labels, write_challenge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gzutils import backend, challenge, files
-from gzutils.dataset import Batches, Store, open_store, split_galaxies
-from gzutils.preprocessing import build_store
+from gzutils.data import challenge
+from gzutils.data.preprocessing import build_store
+from gzutils.data.store import Store, open_store, split_galaxies
+from gzutils.learning.batches import Batches
+from gzutils.tools import backend, records
 
 IDS = [100053, 100008, 100078, 100023, 100090, 100091, 100122]
 ARRAYS = ("images.npy", "labels.npy", "galaxy_ids.npy")
@@ -51,7 +53,7 @@ def test_images_stay_on_disk_and_cannot_be_changed_there(folder):
 def test_the_fingerprint_names_the_contents(folder, tmp_path):
     moved = shutil.copytree(folder, tmp_path / "elsewhere")
     assert open_store(moved).fingerprint == open_store(folder).fingerprint
-    manifest = files.read_json(moved / "manifest.json")
+    manifest = records.read_json(moved / "manifest.json")
     labels = np.load(moved / "labels.npy")[::-1]
     replace_array(moved, "labels.npy", labels)
     assert open_store(moved).fingerprint != open_store(folder).fingerprint
@@ -61,9 +63,9 @@ def test_the_fingerprint_names_the_contents(folder, tmp_path):
 def replace_array(folder, name, array, allow_pickle=False):
     """Another array with the right checksum."""
     np.save(folder / name, array, allow_pickle=allow_pickle)
-    manifest = files.read_json(folder / "manifest.json")
-    manifest["sha256"][name] = files.sha256(folder / name)
-    files.write_json(folder / "manifest.json", manifest)
+    manifest = records.read_json(folder / "manifest.json")
+    manifest["sha256"][name] = records.sha256(folder / name)
+    records.write_json(folder / "manifest.json", manifest)
 
 
 def check_refused(folder, name, problem, verify_images=False):
@@ -162,16 +164,16 @@ def test_too_few_galaxies_are_refused(count):
 # ---- batches
 
 
-def numbered_store(count):
-    """A store whose images and labels tell which row they are."""
+def numbered_examples(count):
+    """Those of a store whose images and labels tell which row they are."""
     rows = np.arange(count)
     images = np.zeros((count, 64, 64, 3), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 0, 1] = rows // 256, rows % 256
     labels = np.tile(rows[:, None], (1, 37)).astype(np.float32)
-    return Store(None, images, labels, rows, {})
+    return Store(None, images, labels, rows, {"sha256": {}}).examples()
 
 
-NUMBERED = numbered_store(400)
+NUMBERED = numbered_examples(400)
 
 
 def rows_of(batches):
@@ -225,7 +227,7 @@ def test_the_order_follows_from_the_order_seed_alone():
 
 def test_batches_come_from_the_files(folder):
     store = open_store(folder)
-    images, labels = Batches(store, np.array([5, 2]), 8)[0]
+    images, labels = Batches(store.examples(), np.array([5, 2]), 8)[0]
     np.testing.assert_array_equal(images, np.load(folder / "images.npy")[[5, 2]])
     np.testing.assert_array_equal(labels, np.load(folder / "labels.npy")[[5, 2]])
     np.testing.assert_array_equal(labels[0], make_labels(7).astype(np.float32)[IDS.index(sorted(IDS)[5])])

@@ -9,6 +9,7 @@ from conftest import make_labels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gzutils.data.solutions import label_table
 from gzutils.decision_tree import (
     ANSWERS,
     COLUMNS,
@@ -18,7 +19,7 @@ from gzutils.decision_tree import (
     constraint_equations,
     constraint_matrix,
     constraint_residuals,
-    label_table,
+    down_the_tree,
     most_probable_path,
     question,
     source_columns,
@@ -83,6 +84,14 @@ def votes(draw):
         counts = draw(st.lists(st.integers(0, 70), min_size=answers, max_size=answers).filter(any))
         shares[number] = np.array(counts) / sum(counts)
     return walk(shares)
+
+
+def test_sending_votes_down_the_tree_is_the_walk():
+    draw = np.random.default_rng(0)
+    shares = {number: draw.dirichlet(np.ones(answers), 20) for number, answers in ANSWER_COUNTS.items()}
+    expected = [walk({number: share[row] for number, share in shares.items()}) for row in range(20)]
+    np.testing.assert_allclose(np.concatenate(down_the_tree(shares), axis=1), expected, rtol=1e-12)
+    np.testing.assert_allclose(np.concatenate(down_the_tree({n: s[3] for n, s in shares.items()})), expected[3])
 
 
 def test_there_are_11_questions_and_37_answers_under_the_challenges_names():

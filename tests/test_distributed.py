@@ -91,19 +91,23 @@ import keras, numpy as np, tensorflow as tf
 devices = int(sys.argv[3])
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from gzutils import backend, dataset, evaluation, training
-from gzutils.losses import ConstrainedMeanSquaredError
-from gzutils.profiles import Training
+from gzutils.data.store import open_store, split_galaxies
+from gzutils.learning import training
+from gzutils.learning.losses import ConstrainedMeanSquaredError
+from gzutils.learning.predict import predict
+from gzutils.learning.recipe import Recipe
+from gzutils.tools import backend
 backend.configure(devices=devices)
 assert backend.replicas() == devices
 keras.utils.set_random_seed(0)
 layers = keras.layers
 model = keras.Sequential([keras.Input((64, 64, 3), dtype="uint8"), layers.Rescaling(1 / 255), layers.MaxPooling2D(8),
                           layers.Conv2D(8, 3, activation="relu"), layers.Flatten(), layers.Dense(37, "sigmoid")])
-store = dataset.open_store(sys.argv[1])
-split = dataset.split_galaxies(len(store))
-training.train(model, store, split, Training(2, 2, 8), ConstrainedMeanSquaredError(), sys.argv[2])
-np.save(sys.argv[2] + "/predicted.npy", evaluation.predict(model, store, split.test))
+store = open_store(sys.argv[1])
+split = split_galaxies(len(store))
+recipe = Recipe(2, 2, 8, loss=ConstrainedMeanSquaredError())
+training.train(model, store.examples(), split, recipe, sys.argv[2])
+np.save(sys.argv[2] + "/predicted.npy", predict(model, store.images, split.test))
 """
 
 
@@ -116,6 +120,6 @@ def test_tensorflow_mirrors_a_model_on_two_devices(folder):
 
 def test_several_processes_without_jax_are_refused():
     environment = os.environ | {"KERAS_BACKEND": "tensorflow", "KERAS_DISTRIBUTION_NUM_PROCESSES": "2"}
-    command = [sys.executable, "-c", "from gzutils import backend; backend.load()"]
+    command = [sys.executable, "-c", "from gzutils.tools import backend; backend.load()"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=TESTS.parent)
     assert "needs JAX: set KERAS_BACKEND=jax" in result.stderr

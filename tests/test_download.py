@@ -13,9 +13,9 @@ import requests
 from conftest import check_found, image
 from kagglehub.exceptions import DataCorruptionError, KaggleApiHTTPError, UnauthenticatedError
 
-from gzutils.challenge import COMPETITION, PAGE, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, find
-from gzutils.download import download
-from gzutils.files import NotWritten
+from gzutils.data.challenge import COMPETITION, PAGE, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, find
+from gzutils.data.download import download
+from gzutils.tools.files import NotWritten
 
 
 @pytest.fixture

@@ -7,37 +7,39 @@ import numpy as np
 import pytest
 from tiny_store import make_tiny_store
 
-from gzutils import evaluation, runs, training
-from gzutils.dataset import Split
+from gzutils.course import measure, runs
+from gzutils.data.simulation import survey
+from gzutils.data.store import Split
 from gzutils.decision_tree import QUESTIONS
-from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils.learning import metrics, training
+from gzutils.learning.losses import ConstrainedMeanSquaredError
+from gzutils.learning.predict import central_colour_guess, ensemble, predict, predict_turned, turned
+from gzutils.learning.recipe import Recipe
 from gzutils.models.parallel_cnn import parallel_cnn
-from gzutils.profiles import Training
-from gzutils.simulation import survey
 
 
 def test_rmse_is_equation_1():
     predicted, labels = np.random.default_rng(0).random((2, 7, 37))
     total = sum((predicted[n, j] - labels[n, j]) ** 2 for n in range(7) for j in range(37))
-    assert evaluation.rmse(predicted, labels) == pytest.approx((total / (7 * 37)) ** 0.5, rel=1e-12)
+    assert metrics.rmse(predicted, labels) == pytest.approx((total / (7 * 37)) ** 0.5, rel=1e-12)
     keras_value = keras.metrics.RootMeanSquaredError()(labels.astype("float32"), predicted.astype("float32"))
-    assert evaluation.rmse(predicted, labels) == pytest.approx(float(keras_value), rel=1e-5)
+    assert metrics.rmse(predicted, labels) == pytest.approx(float(keras_value), rel=1e-5)
 
 
 def test_rmse_of_the_questions_adds_up_to_the_whole():
     predicted, labels = np.random.default_rng(0).random((2, 7, 37))
-    by_question = evaluation.rmse_by_question(predicted, labels)
-    assert list(by_question.index) == list(range(1, 12))
+    by_question = metrics.rmse_by_question(predicted, labels)
+    assert list(by_question) == list(range(1, 12))
     squares = sum(by_question[q.number] ** 2 * len(q.answers) for q in QUESTIONS)
-    assert (squares / 37) ** 0.5 == pytest.approx(evaluation.rmse(predicted, labels), rel=1e-12)
+    assert (squares / 37) ** 0.5 == pytest.approx(metrics.rmse(predicted, labels), rel=1e-12)
 
 
 def test_the_interval_holds_the_rmse_and_narrows_with_more_galaxies():
     rng = np.random.default_rng(0)
     predicted, labels = rng.random((2, 2000, 37))
-    low, high = evaluation.rmse_interval(predicted, labels)
-    assert low < evaluation.rmse(predicted, labels) < high
-    few_low, few_high = evaluation.rmse_interval(predicted[:50], labels[:50])
+    low, high = metrics.rmse_interval(predicted, labels)
+    assert low < metrics.rmse(predicted, labels) < high
+    few_low, few_high = metrics.rmse_interval(predicted[:50], labels[:50])
     assert few_high - few_low > 3 * (high - low)
 
 
@@ -46,10 +48,10 @@ def test_a_gain_is_the_difference_of_the_two_errors_and_pairing_narrows_its_inte
     labels = rng.random((400, 37))
     hard = rng.random((400, 1)) * rng.normal(size=(400, 37))  # what both predictions get wrong alike
     before, after = labels + hard, labels + 0.9 * hard
-    gain, low, high = evaluation.gain_interval(before, after, labels)
-    assert gain == evaluation.rmse(before, labels) - evaluation.rmse(after, labels)
+    gain, low, high = metrics.gain_interval(before, after, labels)
+    assert gain == metrics.rmse(before, labels) - metrics.rmse(after, labels)
     assert 0 < low < gain < high
-    alone = evaluation.rmse_interval(before, labels)
+    alone = metrics.rmse_interval(before, labels)
     assert high - low < 0.3 * (alone[1] - alone[0])
 
 
@@ -59,44 +61,44 @@ def test_the_interval_of_a_gain_holds_the_truth_19_times_in_20():
     holds = 0
     for repeat in range(100):
         labels, noise, other = rng.random((200, 37)), *rng.normal(size=(2, 200, 37))
-        _, low, high = evaluation.gain_interval(labels + noise, labels + other, labels, seed=repeat, draws=200)
+        _, low, high = metrics.gain_interval(labels + noise, labels + other, labels, seed=repeat, draws=200)
         holds += low <= 0 <= high
     assert 88 <= holds <= 99
-    assert evaluation.gain_interval(labels, labels, labels) == (0, 0, 0)
+    assert metrics.gain_interval(labels, labels, labels) == (0, 0, 0)
 
 
 def test_perfect_predictions_are_calibrated_and_every_share_is_counted():
     labels = np.random.default_rng(0).random((50, 37))
     labels[0, 0] = 1.0  # the upper edge belongs to the last bin
-    table = evaluation.calibration(labels, labels)
+    table = metrics.calibration(labels, labels)
     np.testing.assert_array_equal(table["predicted"], table["voted"])
     assert table["count"].sum() == labels.size
     assert len(table) == 10
-    assert evaluation.calibration_error(table) == 0
+    assert metrics.calibration_error(table) == 0
 
 
 def test_a_model_that_says_too_much_lies_below_the_diagonal():
     predicted = np.full((10, 37), 0.85)
-    table = evaluation.calibration(predicted, predicted - 0.25)
+    table = metrics.calibration(predicted, predicted - 0.25)
     assert len(table) == 1
-    assert table.loc[0, "predicted"] == pytest.approx(0.85)
-    assert table.loc[0, "voted"] == pytest.approx(0.6)
-    assert table.loc[0, "count"] == 370
-    assert evaluation.calibration_error(table) == pytest.approx(0.25)
+    assert table["predicted"][0] == pytest.approx(0.85)
+    assert table["voted"][0] == pytest.approx(0.6)
+    assert table["count"][0] == 370
+    assert metrics.calibration_error(table) == pytest.approx(0.25)
 
 
 def test_the_ensemble_is_the_mean_and_no_worse_than_its_members_are_on_average():
     labels, *predictions = np.random.default_rng(0).random((4, 20, 37))
-    together = evaluation.ensemble(predictions)
+    together = ensemble(predictions)
     np.testing.assert_allclose(together, (predictions[0] + predictions[1] + predictions[2]) / 3, rtol=1e-12)
-    members = np.mean([evaluation.rmse(one, labels) for one in predictions])
-    assert evaluation.rmse(together, labels) <= members
+    members = np.mean([metrics.rmse(one, labels) for one in predictions])
+    assert metrics.rmse(together, labels) <= members
 
 
 def test_the_eight_views_are_the_squares_symmetries():
     """Each view of a picture with no symmetry differs from the others, and each has all of its pixels."""
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
-    views = [evaluation.turned(images, view) for view in range(8)]
+    views = [turned(images, view) for view in range(8)]
     assert len({view.tobytes() for view in views}) == 8
     np.testing.assert_array_equal(views[0], images)
     np.testing.assert_array_equal(views[1][0], np.rot90(images[0]))
@@ -120,8 +122,8 @@ def pointwise_model(corner):
 def test_test_time_averaging_changes_nothing_where_orientation_does_not_matter(tmp_path):
     store, rows = make_tiny_store(tmp_path / "store"), np.array([5, 2, 40])
     model = pointwise_model(corner=False)
-    plain = evaluation.predict(model, store, rows)
-    np.testing.assert_allclose(evaluation.predict_turned(model, store, rows), plain, atol=1e-6)
+    plain = predict(model, store.images, rows)
+    np.testing.assert_allclose(predict_turned(model, store.images, rows), plain, atol=1e-6)
 
 
 def test_test_time_averaging_is_the_mean_over_the_views(tmp_path):
@@ -129,7 +131,7 @@ def test_test_time_averaging_is_the_mean_over_the_views(tmp_path):
     pictures = np.random.default_rng(0).integers(0, 256, store.images.shape, np.uint8)
     store = replace(store, images=pictures)
     model = pointwise_model(corner=True)
-    averaged = evaluation.predict_turned(model, store, rows, batch_size=1)
+    averaged = predict_turned(model, store.images, rows, batch_size=1)
     kernel, bias = model.get_weights()
     corners = pictures[rows][:, [0, 0, -1, -1], [0, -1, 0, -1]] / 255  # each comes first in two of the eight views
     expected = (1 / (1 + np.exp(-(corners @ kernel + bias)))).mean(axis=1)
@@ -145,7 +147,7 @@ def test_the_central_colour_guess_is_its_groups_mean(tmp_path):
     images[39, 30:34, 30:34] = [10, 200, 10]  # a colour that no training galaxy has
     store = replace(store, images=images)
     train, rows = np.arange(30), np.arange(30, 40)
-    guess = evaluation.central_colour_guess(store, Split(train, rows, rows), rows)
+    guess = central_colour_guess(store, Split(train, rows, rows), rows)
     for place, row in enumerate(rows[:-1]):
         group = [t for t in train if t % 3 == row % 3]
         np.testing.assert_allclose(guess[place], store.labels[group].mean(axis=0), atol=1e-6)
@@ -155,16 +157,16 @@ def test_the_central_colour_guess_is_its_groups_mean(tmp_path):
 def test_a_black_centre_is_a_colour_too(tmp_path):
     store = make_tiny_store(tmp_path / "store", count=10)
     store = replace(store, images=np.zeros(store.images.shape, np.uint8))
-    guess = evaluation.central_colour_guess(store, Split(np.arange(8), np.array([8]), np.array([9])), np.array([9]))
+    guess = central_colour_guess(store, Split(np.arange(8), np.array([8]), np.array([9])), np.array([9]))
     np.testing.assert_allclose(guess[0], store.labels[:8].mean(axis=0), atol=1e-6)
 
 
 def test_constraint_violation_counts_the_eleven_deviations():
     labels = np.zeros((1, 37))
     labels[0, [0, 14, 15]] = 1  # all say smooth, nothing odd, completely round
-    assert evaluation.constraint_violation(labels) == 0
+    assert metrics.constraint_violation(labels) == 0
     labels[0, 15] = 0.75
-    assert evaluation.constraint_violation(labels) == pytest.approx(0.25)
+    assert metrics.constraint_violation(labels) == pytest.approx(0.25)
 
 
 def test_only_simulated_galaxies_have_a_truth(tmp_path, monkeypatch):
@@ -182,30 +184,30 @@ def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
     run = runs.start("02_parallel_cnn", "smoke")
     split = run.split(store)
     model = parallel_cnn(width=1 / 16)
-    loss = ConstrainedMeanSquaredError(0.25, "report")
-    trained = training.train(model, store, split, Training(2, 2, 16), loss, run.folder)
-    metrics = evaluation.measure(model, trained, loss, run, store, split, initial_weights="random")
-    assert (metrics["constraint_weight"], metrics["constraints"]) == (0.25, "report")
-    assert metrics["galaxies"] == {"all": 60, "train": 38, "validation": 10, "test": 12}
+    recipe = Recipe(2, 2, 16, loss=ConstrainedMeanSquaredError(0.25, "report"))
+    trained = training.train(model, store.examples(), split, recipe, run.folder)
+    measured = measure.measure(model, trained, recipe, run, store, split, initial_weights="random")
+    assert (measured["constraint_weight"], measured["constraints"]) == (0.25, "report")
+    assert measured["galaxies"] == {"all": 60, "train": 38, "validation": 10, "test": 12}
     predicted = model.predict(store.images[split.test], verbose=0)
-    assert metrics["rmse"]["test"] == pytest.approx(evaluation.rmse(predicted, store.labels[split.test]), rel=1e-5)
-    assert metrics["rmse_during_training"]["validation"] == trained.history["val_rmse"][trained.best_epoch - 1]
+    assert measured["rmse"]["test"] == pytest.approx(metrics.rmse(predicted, store.labels[split.test]), rel=1e-5)
+    assert measured["rmse_during_training"]["validation"] == trained.history["val_rmse"][trained.best_epoch - 1]
     means = store.labels[split.train].mean(axis=0)
-    assert metrics["mean_guess_test_rmse"] == pytest.approx(
+    assert measured["mean_guess_test_rmse"] == pytest.approx(
         np.sqrt(np.mean((store.labels[split.test] - means) ** 2)), rel=1e-5
     )
     truth = run.true_probabilities(store.galaxy_ids[split.test])
-    assert metrics["noise_floor_test_rmse"] == evaluation.rmse(truth, store.labels[split.test])
-    assert metrics["parameters"] == model.count_params()
-    assert metrics["trainable_parameters"] < metrics["parameters"]
+    assert measured["noise_floor_test_rmse"] == metrics.rmse(truth, store.labels[split.test])
+    assert measured["parameters"] == model.count_params()
+    assert measured["trainable_parameters"] < measured["parameters"]
     assert {"epochs", "best_epoch", "seconds_per_epoch", "seed", "profile", "data", "initial_weights", "device"} <= set(
-        metrics
+        measured
     )
-    assert metrics["versions"]["keras"] == keras.__version__
+    assert measured["versions"]["keras"] == keras.__version__
     given = {part: np.full((len(rows), 37), 0.5) for part, rows in vars(split).items()}
-    from_given = evaluation.measure(model, trained, loss, run, store, split, "random", given)
-    assert from_given["rmse"]["test"] == pytest.approx(evaluation.rmse(given["test"], store.labels[split.test]))
-    assert from_given["parameters"] == metrics["parameters"]
-    run.write_metrics(metrics)
-    assert run.read_metrics("02_parallel_cnn")["rmse"] == metrics["rmse"]
+    from_given = measure.measure(model, trained, recipe, run, store, split, "random", given)
+    assert from_given["rmse"]["test"] == pytest.approx(metrics.rmse(given["test"], store.labels[split.test]))
+    assert from_given["parameters"] == measured["parameters"]
+    run.write_metrics(measured)
+    assert run.read_metrics("02_parallel_cnn")["rmse"] == measured["rmse"]
     assert run.read_metrics("03_vision_transformer") is None

@@ -11,16 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gzutils.files import (
-    fingerprint,
-    read_json,
-    sha256,
-    sources_fingerprint,
-    stderr_to,
-    whole_file,
-    write_json,
-    write_text,
-)
+from gzutils.tools.files import stderr_to, whole_file, write_text
+from gzutils.tools.records import fingerprint, read_json, sha256, write_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -145,34 +137,6 @@ def test_other_values_have_other_fingerprints(other):
 def test_sha256_is_that_of_the_bytes(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
-def test_the_fingerprint_of_sources_follows_their_content(tmp_path):
-    package = tmp_path / "package"
-    (package / "inner").mkdir(parents=True)
-    (package / "a.py").write_text("a = 1\n")
-    (package / "inner" / "b.py").write_text("b = 1\n")
-    first = sources_fingerprint(package)
-    (package / "notes.txt").write_text("x")
-    (package / "a.py").touch()
-    moved = package.rename(tmp_path / "moved")
-    assert sources_fingerprint(str(moved)) == first, "neither other files nor times nor the place matter"
-
-    (moved / "inner" / "b.py").write_text("b = 2\n")
-    second = sources_fingerprint(moved)
-    (moved / "a.py").rename(moved / "c.py")
-    third = sources_fingerprint(moved)
-    (moved / "d.py").write_text("")
-    fourth = sources_fingerprint(moved)
-    assert len({first, second, third, fourth}) == 4
-
-
-def test_the_fingerprint_of_single_files(tmp_path):
-    for name in ("a.py", "b.py"):
-        (tmp_path / name).write_text(name)
-    both = sources_fingerprint(tmp_path / "a.py", tmp_path / "b.py")
-    assert both == sources_fingerprint(tmp_path)
-    assert both != sources_fingerprint(tmp_path / "a.py")
 
 
 def test_stderr_goes_to_a_file_also_from_child_processes_and_comes_back(tmp_path, capfd):

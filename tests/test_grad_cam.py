@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from gzutils import grad_cam
+from gzutils.data.jpegs import preprocess
+from gzutils.data.simulation import survey
 from gzutils.decision_tree import QUESTIONS
-from gzutils.jpegs import preprocess
+from gzutils.learning import grad_cam
 from gzutils.models.parallel_cnn import parallel_cnn
 from gzutils.models.pretrained import resnet50, vgg16
 from gzutils.models.vision_transformer import attention_scores, vision_transformer
-from gzutils.simulation import survey
 
 
 def galaxies(count, seed=0):
@@ -67,8 +67,8 @@ def test_a_heat_map_is_what_finite_differences_give(tiny):
 def small_models():
     keras.utils.set_random_seed(0)
     yield parallel_cnn(width=0.125), "joint_conv_3", 7
-    yield vgg16(side=32, units=16, initial_weights="random"), "block5_conv3", 2
-    yield resnet50(side=32, units=16, initial_weights="random"), "conv5_block3_out", 1
+    yield vgg16(enlarge_to=32, units=16, initial_weights="random"), "block5_conv3", 2
+    yield resnet50(enlarge_to=32, units=16, initial_weights="random"), "conv5_block3_out", 1
 
 
 def test_every_convolutional_network_is_explained_and_a_batch_is_as_one_by_one():
@@ -181,7 +181,7 @@ def test_a_true_region_lies_on_the_galaxys_part():
         galaxy, _, _ = survey.simulate(0, number)
         if galaxy.kind == "disk" and galaxy.inclination > 80 and galaxy.companion == galaxy.disturbance == 0:
             break
-    region = grad_cam.true_region(0, survey.FIRST_ID + number, "disk")
+    region = survey.true_region(0, survey.FIRST_ID + number, "disk")
     y, x = np.argwhere(region).T - 31.5
     assert abs(x.mean()) < 1.5
     assert abs(y.mean()) < 1.5
@@ -198,7 +198,7 @@ def test_a_true_region_lies_on_the_galaxys_part():
     Image.fromarray(survey.image_of(galaxy, 0, number)).save(file, "JPEG")
     picture = preprocess(file.getvalue()).mean(axis=-1)
     assert picture[region].mean() > 2 * picture[~region].mean()
-    assert not grad_cam.true_region(0, survey.FIRST_ID + number, "ring").any() or galaxy.ring_strength > 0
+    assert not survey.true_region(0, survey.FIRST_ID + number, "ring").any() or galaxy.ring_strength > 0
 
 
 def test_heat_on_the_own_region_is_told_from_chance():
@@ -288,3 +288,58 @@ def test_every_network_says_where_it_looks_with_what_it_has():
     )
     convolutional = parallel_cnn(width=0.0625)
     assert np.array_equal(grad_cam.where_it_looks(convolutional, images), grad_cam.heat_maps(convolutional, images))
+
+
+def a_base(size=64):
+    """Convolutions and a residual block, as the networks of `keras.applications` are: the block's end has the maps."""
+    images = keras.Input((size, size, 3))
+    x = layers.Conv2D(4, 8, strides=8, activation="relu", name="one")(images)
+    y = layers.Conv2D(4, 3, padding="same", name="two")(x)
+    y = layers.Activation("relu", name="end")(layers.Add(name="sum")([x, y]))
+    return keras.Model(images, layers.MaxPooling2D(2, name="smaller")(y), name="base")
+
+
+def after(base, flat=False):
+    """A network on a base: it stands in it as a layer, or (flat) its own tensors are taken on."""
+    images = base.input if flat else keras.Input((64, 64, 3))
+    x = layers.Flatten(name="values")(base.output if flat else base(images))
+    return keras.Model(images, layers.Dense(37, activation="sigmoid", name="answers")(x))
+
+
+def in_sequence(base):
+    head = keras.Sequential([keras.Input((4, 4, 4)), layers.Flatten(), layers.Dense(37, activation="sigmoid")])
+    model = keras.Sequential([keras.Input((64, 64, 3), dtype="uint8"), layers.Rescaling(1.0)])
+    model.add(base)
+    model.add(head)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("nest", "size"),
+    [
+        (after, 64),
+        (in_sequence, None),
+        (lambda base: keras.Sequential([keras.Input((64, 64, 3)), layers.Rescaling(1.0), after(base)]), 64),
+        (lambda base: after(keras.Sequential([keras.Input((64, 64, 3)), base])), None),
+        (lambda base: after(keras.Model(base.input, base(base.input))), None),
+    ],
+    ids=["as a layer", "in a sequence", "whole", "base in a sequence", "called before"],
+)
+def test_a_network_in_a_network_is_explained_as_if_it_were_flat(nest, size):
+    keras.utils.set_random_seed(2)
+    images = galaxies(3)
+    model, flat = nest(a_base(size)), after(a_base(), flat=True)
+    weights = [w / 255 if w.shape == (8, 8, 3, 4) else w for w in flat.get_weights()]
+    for one in (model, flat):
+        one.set_weights(weights)
+    assert grad_cam.last_feature_map(model) == grad_cam.last_feature_map(flat) == "end"
+    maps = grad_cam.where_it_looks(flat, images)
+    assert maps.shape == (3, 11, 8, 8)
+    assert maps.any(axis=(2, 3)).mean() > 0.5
+    np.testing.assert_allclose(grad_cam.heat_maps(model, images), maps, atol=1e-5)
+    np.testing.assert_allclose(grad_cam.where_it_looks(model, images), maps, atol=1e-5)
+    expected = grad_cam.heat_maps(flat, images, [5], layer="smaller")
+    np.testing.assert_allclose(grad_cam.heat_maps(model, images, [5], layer="smaller"), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="past 'two'; choose a later layer"):
+        grad_cam.heat_maps(model, images, layer="two")
+    assert [name for name, _ in grad_cam.randomised(model)][1:] == ["two", "one"]

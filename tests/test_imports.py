@@ -1,21 +1,30 @@
-"""The package's shape: imported in a moment, read from top to bottom, no module too long."""
+"""The package's shape: imported in a moment, floors that know only those below, no module too long."""
 
 import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import gzutils
+from gzutils.tools import sources
 
 PACKAGE = Path(gzutils.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "PIL", "papermill")
-STANDALONE = ("command_line",)  # runs before anything is installed
-# The docstring of the package gives the order; `files`, `progress` and `workers` serve all.
-ORDER = ["files", "progress", "workers", *re.findall(r"`(\w+)`", gzutils.__doc__.split("modules before it")[0])]
+
+
+def floors() -> dict[str, int]:
+    """The rooms and plain modules with their floors, from the bottom, as the docstring of the package draws them."""
+    drawn = [line.strip() for line in gzutils.__doc__.splitlines() if re.match(r"    \S", line)]
+    names = [re.split(r" {3,}", line)[0].replace("/", "").split() for line in drawn]
+    return {name: floor for floor, line in enumerate(reversed(names)) for name in line}
+
+
+FLOORS = floors()
 
 
 def name_of(path):
@@ -33,11 +42,6 @@ def imports_of(path):
             assert node.level == 0, f"{path.name} imports relatively"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
-
-
-def stages_of(path):
-    """The first names below gzutils among a file's imports."""
-    return {name.split(".")[1] for name in imports_of(path) if name.startswith("gzutils.")}
 
 
 by_name = pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -59,35 +63,68 @@ def test_importing_gzutils_loads_nothing_heavy():
     assert not set(HEAVY) & loaded
 
 
-@pytest.mark.parametrize("stage", ["preprocessing", "simulation", "profiles"])
-def test_what_comes_before_the_models_needs_no_keras(stage):
-    loaded = loaded_by(f"import gzutils.{stage}")
-    assert f"gzutils.{stage}" in loaded
-    assert not {"keras", "tensorflow", "jax"} & loaded
+def test_the_measures_need_numpy_alone():
+    loaded = loaded_by("import gzutils.learning.metrics")
+    assert "gzutils.learning.metrics" in loaded
+    assert not set(HEAVY) & loaded
 
 
-def test_every_module_has_its_place_in_the_order_of_the_package():
-    stages = {name_of(path).split(".")[0] for path in MODULES} - {""}
-    assert not stages - set(ORDER), "give the new module its place in the docstring of gzutils/__init__.py"
-    assert not set(ORDER) - stages, "the docstring of gzutils/__init__.py names modules that are not there"
-    assert len(ORDER) == len(set(ORDER))
+def test_what_comes_before_the_models_needs_no_keras():
+    names = [f"gzutils.{name_of(path)}" for path in MODULES if path.is_relative_to(PACKAGE / "data")]
+    loaded = loaded_by(f"import {', '.join(names)}")
+    assert set(names) <= loaded
+    assert not {"keras", "tensorflow", "jax", "torch"} & loaded
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "data").rglob("*.py")), ids=name_of)
+def test_data_asks_for_no_keras_anywhere(path):
+    assert not {"keras", "tensorflow", "jax", "torch"} & {name.split(".")[0] for name in imports_of(path)}
+
+
+def test_every_room_and_plain_module_has_its_floor():
+    there = {name_of(path).split(".")[0] for path in MODULES} - {""}
+    assert not there - set(FLOORS), "give it its place in the docstring of gzutils/__init__.py"
+    assert not set(FLOORS) - there, "the docstring of gzutils/__init__.py names what is not there"
+
+
+def test_the_floors_are_those_that_were_agreed_on():
+    """From below; what shares a floor is plain facts and tools, which know nothing of galaxies' networks."""
+    agreed = ["data", "models", "learning", "profiles", "plots", "course"]
+    assert sorted(agreed, key=FLOORS.get) == agreed
+    for name in ("tools", "parameters", "decision_tree", "report"):
+        assert FLOORS[name] < FLOORS["data"]
 
 
 @by_name
-def test_a_module_imports_only_modules_before_it(path):
-    stage = name_of(path).split(".")[0]
-    place = ORDER.index(stage) if stage else 0
-    later = {name for name in stages_of(path) - {stage} if name not in ORDER[:place]}
-    assert not later, f"{path.name} imports {later}, which come after it"
+def test_imports_run_downward_only(path):
+    """Also those within functions; within a room they run as they like, but for circles."""
+    own = name_of(path).split(".")[0]
+    above = [
+        name
+        for name in imports_of(path)
+        if name.startswith("gzutils.")
+        and (other := name.split(".")[1]) != own
+        and (not own or FLOORS[other] >= FLOORS[own])
+    ]
+    assert not above, f"{name_of(path)} imports {above}, which are not below it"
 
 
-@pytest.mark.parametrize("name", STANDALONE)
-def test_the_command_line_needs_nothing_that_is_not_installed_yet(name):
-    """Options are checked before there is an environment: the standard library and the two have to do."""
-    for path in (PACKAGE / f"{one}.py" for one in (name, "profiles", "parameters", "__init__")):
-        foreign = {imported.split(".")[0] for imported in imports_of(path)} - sys.stdlib_module_names - {"gzutils"}
-        assert not foreign
-        assert stages_of(path) <= {"profiles", "parameters"}
+def test_no_imports_run_in_a_circle():
+    names = {path: f"gzutils.{name_of(path)}".rstrip(".") for path in MODULES}
+    imported = {name: sources.imported(path.read_text(encoding="utf-8")) for path, name in names.items()}
+    assert set(TopologicalSorter(imported).static_order()) == set(imported)  # a CycleError names the circle
+
+
+def test_the_command_line_needs_nothing_that_is_not_installed_yet():
+    """Options are checked before there is an environment: all that is reached has to be the standard library's."""
+    script = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import gzutils.course.command_line as line; "
+    script += "line.parse(['--profile', 'smoke']); print(*sys.modules)"
+    command = [sys.executable, "-I", "-S", "-c", script]  # -S: without what is installed
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    loaded = set(result.stdout.split())
+    assert {"gzutils.course.command_line", "gzutils.profiles", "gzutils.learning.recipe"} <= loaded
+    assert {name.split(".")[0] for name in loaded} <= {*sys.stdlib_module_names, "gzutils", "__main__"}
 
 
 @by_name

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils.learning.losses import ConstrainedMeanSquaredError
 
 # Appendix A.2 of the report, written out by hand: (added positions, subtracted positions, constant), 1-based.
 WRITTEN_OUT = {

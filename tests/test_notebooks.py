@@ -1,5 +1,6 @@
 """The notebooks: their form, and that every cell runs (nbval, on copies whose parameters say `smoke`)."""
 
+import ast
 import json
 import re
 import subprocess
@@ -10,13 +11,12 @@ import nbformat
 import pytest
 from exercises import solution_cells
 
-from gzutils.stored_outputs import TIME
+from gzutils.course.stored_outputs import TIME
+from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"parameters", "nbval-check-output", "nbval-skip"}
-COMMON_PARAMETERS = ["PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED"]
-
 
 STORE = "store them anew: ./run_all.sh --store-outputs"
 
@@ -65,11 +65,25 @@ class TestForm:
             assert heading in first
 
     def test_parameters_are_plain_literals_with_a_comment_each(self, path):
-        lines = parameters_cell(nbformat.read(path, as_version=4)).source.splitlines()
-        names = [line.split(" = ")[0] for line in lines]
-        assert names[: len(COMMON_PARAMETERS)] == COMMON_PARAMETERS
+        """And the others that the notebook takes are named below them."""
+        source = parameters_cell(nbformat.read(path, as_version=4)).source
+        lines = [line for line in source.splitlines() if not line.startswith("#")]
         for line in lines:
             assert re.fullmatch(r"[A-Z_]+ = (None|True|False|\"[^\"]*\"|[0-9.]+)  # .+", line), line
+        shown = [line.split(" = ")[0] for line in lines]
+        assert shown[:2] == ["PROFILE", "DATA"]
+        assert "SEED" in shown
+        more = re.findall(r"[A-Z_]{3,}", source.split("# More")[1])
+        assert {"RUN", "DATA_DIR"} <= set(more)
+        assert set(shown) | (set(more) - {"README"}) <= set(PARAMETERS)
+        for name, value in ((line.split(" = ")[0], line.split(" = ")[1].split("  #")[0]) for line in lines):
+            assert ast.literal_eval(value) == PARAMETERS[name].default
+
+    def test_what_comes_before_the_idea_is_short(self, path):
+        """Set-up, parameters, imports and the opening of the run, without empty lines."""
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"][:4]
+        lines = [line for cell in cells for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 36
 
     def test_prose_comes_before_code_and_cells_are_short(self, path):
         cells = nbformat.read(path, as_version=4).cells

@@ -14,11 +14,11 @@ import pytest
 from conftest import make_labels, noise_jpeg, write_challenge
 from PIL import Image
 
-from gzutils import own_images
-from gzutils.challenge import TEST_IMAGES
+from gzutils.data import own_images
+from gzutils.data.challenge import TEST_IMAGES
+from gzutils.data.jpegs import preprocess
+from gzutils.data.solutions import read_solutions
 from gzutils.decision_tree import COLUMNS, QUESTIONS
-from gzutils.jpegs import preprocess
-from gzutils.solutions import read_solutions
 
 ROOT = Path(__file__).resolve().parents[1]
 GRADIENT = np.linspace(0, 255, 100 * 100).reshape(100, 100).astype(np.uint8)

@@ -3,6 +3,10 @@
 import base64
 import io
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -12,7 +16,9 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from gzutils import files, pages
+from gzutils.course import pages
+from gzutils.models import networks as networks_table
+from gzutils.tools import files, records
 
 ROOT = Path(__file__).resolve().parents[1]
 BADGE = "[![Open In Colab](https://example.org/badge.svg)](https://example.org/colab)"
@@ -67,11 +73,11 @@ def run(tmp_path):
             beside.write_bytes(data)
     outputs = [shown(png(2), 'the "second" <b>'), shown(png(1), "the first"), shown(png(3), "of an earlier run")]
     nbformat.write(executed(PROSE, *outputs), run / "notebooks" / "02_second.ipynb")
-    files.write_json(run / "notebooks" / "02_second.json", {})
+    records.write_json(run / "notebooks" / "02_second.json", {})
     error = new_output("error", ename="ValueError", evalue="no <such> galaxy", traceback=[])
     nbformat.write(executed("# 3. The third", error), run / "notebooks" / "03_third.ipynb")
     (run / "notebooks" / "04_fourth.ipynb").write_text("{cut")
-    files.write_json(run / "run.json", {"profile": "quick", "data": "simulated", "galaxies": 2500, "seed": 3})
+    records.write_json(run / "run.json", {"profile": "quick", "data": "simulated", "galaxies": 2500, "seed": 3})
     return run
 
 
@@ -135,10 +141,43 @@ def test_what_run_it_is_and_with_which_first_weights(run):
             "device": "cpu:0",
             "versions": {"keras": "3"},
         }
-        files.write_json(run / f"0_{name}" / "metrics.json", metrics)
+        records.write_json(run / f"0_{name}" / "metrics.json", metrics)
     assert "VGG16 and ResNet50 started from random initial weights" in text_of(written(run))
-    files.write_json(run / "run.json", {"profile": "report", "data": "kaggle", "galaxies": 61578, "seed": 0})
+    records.write_json(run / "run.json", {"profile": "report", "data": "kaggle", "galaxies": 61578, "seed": 0})
     assert "are not the report's" not in text_of(written(run))
+
+
+def test_what_stands_in_the_runs_files_is_text_and_not_html(run):
+    made = {"profile": "<i>own</i>", "data": "<i>own</i>", "galaxies": 2500, "seed": "<i>0</i>"}
+    records.write_json(run / "run.json", made)
+    records.write_json(run / "0_x" / "metrics.json", {"device": "<i>cpu</i>", "versions": {"<i>keras</i>": "<i>3</i>"}})
+    page = written(run)
+    assert not page.find_all("i")
+    assert "2,500 <i>own</i> galaxies, profile <i>own</i>, seed <i>0</i>." in text_of(page)
+    assert "<i>cpu</i>; <i>keras</i> <i>3</i>" in text_of(page)
+
+
+def test_every_network_with_pretrained_weights_is_named_by_its_title(run, monkeypatch):
+    networks = {name: networks_table.Network(name, name.title(), "", "", pretrained=name != "own") for name in
+                ("first", "second", "own")}  # fmt: skip
+    monkeypatch.setattr(pages, "NETWORKS", networks)
+    for name in networks:
+        metrics = {"model": name, "initial_weights": "random initial weights"}
+        records.write_json(run / f"0_{name}" / "metrics.json", metrics)
+    assert "First and Second started from random initial weights" in text_of(written(run))
+
+
+def test_an_installed_package_has_the_templates(tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "gzutils", source / "gzutils", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "-w", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".j2")}
+    assert inside == {f"gzutils/course/templates/{name}" for name in pages.TEMPLATES.list_templates()}
+    assert inside
 
 
 def test_the_tables_of_notebook_08_stand_without_its_pictures(run):

@@ -1,23 +1,27 @@
 """The figures: that the drawn tree is the tree, and that what is drawn is what was given."""
 
+from itertools import combinations
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.transforms import Bbox
 
 from gzutils.decision_tree import ANSWERS, COLUMNS, QUESTIONS, constraint_matrix
 from gzutils.models.vision_transformer import vision_transformer
 from gzutils.plots import (
     architecture,
     attention,
+    comparisons,
     constraints,
-    galaxies,
     heat_maps,
     history,
-    results,
+    pictures,
     style,
     transfer,
     tree,
+    tree_layout,
     walk,
 )
 
@@ -40,35 +44,52 @@ def texts(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-def test_each_arrow_of_the_drawn_tree_leads_where_the_answer_leads():
-    centres = {number: np.array([c * tree.COLUMN, -r * tree.ROW]) for number, (c, r) in tree.PLACES.items()}
-    for (number, answer), route in tree._routes().items():
+def test_the_drawn_tree_has_all_branches_and_with_shares_their_widths():
+    branches = tree_layout.branches()
+    shares = labels(Class1_1=0.8, Class1_2=0.2, Class7_2=0.8)
+    for given, wide in ((None, [1] * len(branches)), (shares, [tree_layout.passing(shares, *b[:2]) for b in branches])):
+        arrows = [patch for patch in tree.draw_decision_tree(given).axes[0].patches if hasattr(patch, "get_arrowstyle")]
+        widths = np.array([arrow.get_linewidth() for arrow in arrows])
+        assert np.array_equal(np.argsort(widths, kind="stable"), np.argsort(wide, kind="stable"))
+
+
+def test_each_branch_leads_where_the_answer_leads():
+    drawn = set()
+    for number, answer, points in tree_layout.branches():
         question = QUESTIONS[number - 1]
-        targets = set(question.leads_to) if answer is None else {question.leads_to[answer]}
-        assert len(targets) == 1
-        target = targets.pop()
-        if target == 0:
-            continue
-        if number == 7:  # joins the arrow from question 9, which leads to the same question
-            assert QUESTIONS[8].leads_to == (target,) * 3
-            continue
-        distances = {other: np.abs(np.add(centre, (0, 0.2)) - route[-1]).max() for other, centre in centres.items()}
-        assert min(distances, key=distances.get) == target
+        answers = range(len(question.answers)) if answer is None else [answer]
+        drawn |= {(number, one) for one in answers}
+        x, y = points[-1]
+        cards = tree_layout.CARDS.items()
+        reached = [n for n, card in cards if card.y == y and abs(x - card.x) <= card.width / 2]
+        targets = {question.leads_to[one] for one in answers} - {0}
+        assert reached == list(targets)
+    missing = {(q.number, i) for q in QUESTIONS for i in range(len(q.answers))} - drawn
+    assert missing == {(8, i) for i in range(7)}
 
 
-def test_each_answer_has_an_arrow_or_ends():
-    drawn = set(tree._routes())
-    for question in QUESTIONS:
-        for index, target in enumerate(question.leads_to):
-            if target:
-                assert (question.number, index) in drawn or (question.number, None) in drawn
+@pytest.mark.parametrize("share", [0.004, 0.8])
+@pytest.mark.parametrize(
+    "draw", [tree.draw_decision_tree, lambda shares: walk_of(shares, votes=shares)], ids=["the tree", "the walk"]
+)
+def test_no_words_or_cards_of_the_tree_overlap_or_leave_their_place(draw, share):
+    axes, cards = draw(np.full(37, share)).axes[0], tree_layout.CARDS.values()
+    words = [text.get_window_extent().padded(-1.5) for text in axes.texts]  # pixels; lines stand close to each other
+    corners = [[(c.x - c.width / 2, c.y), (c.x + c.width / 2, c.bottom)] for c in cards]
+    boxes = [Bbox(np.sort(axes.transData.transform(ends), axis=0)) for ends in corners]
+    for group in (words, boxes):
+        assert not [(one, two) for one, two in combinations(group, 2) if one.overlaps(two)]
+    for box in boxes:
+        inside = [word for word in words if word.overlaps(box)]
+        assert inside
+        assert all(box.contains(*corner) for word in inside for corner in word.corners())
+        assert all(axes.bbox.contains(*corner) for corner in box.corners())
 
 
 def test_the_drawn_tree_says_all_questions_and_answers():
     said = texts(tree.draw_decision_tree())
-    joined = [text.replace("\n", " ") for text in said]
     for question in QUESTIONS:
-        assert f"{question.number}. {question.text}" in joined
+        assert f"{question.number}. {question.text}" in " ".join(said)
     assert sum(answer in said for question in QUESTIONS for answer in question.answers) == len(ANSWERS)
 
 
@@ -80,18 +101,18 @@ def test_shares_stand_on_their_answers():
 
 def test_the_favourite_path_follows_the_majority_down_the_tree():
     smooth = labels(Class1_1=0.8, Class1_2=0.2, Class7_2=0.5, Class7_1=0.3, Class6_2=1.0)
-    assert galaxies.favourite_path(smooth) == ["smooth", "in between", "nothing odd"]
+    assert pictures.favourite_path(smooth) == ["smooth", "in between", "nothing odd"]
     edge_on = labels(Class1_2=0.9, Class2_1=0.9, Class9_1=0.9, Class6_1=0.6, Class8_7=0.6)
     path = ["features or disk", "edge-on", "rounded bulge", "something odd", "dust lane"]
-    assert galaxies.favourite_path(edge_on) == path
-    assert galaxies.favourite_path(labels(Class1_3=1.0)) == ["star or artifact"]
+    assert pictures.favourite_path(edge_on) == path
+    assert pictures.favourite_path(labels(Class1_3=1.0)) == ["star or artifact"]
 
 
 def test_the_bars_are_the_votes_and_the_diamonds_the_predictions():
     voted = labels(Class1_1=0.8, Class1_2=0.2, Class7_2=0.8, Class6_2=1.0)
     predicted = np.full(37, 0.01)
     predicted[0] = 0.7
-    figure = galaxies.predicted_and_voted(np.zeros((1, 64, 64, 3), np.uint8), predicted[None], voted[None], answers=4)
+    figure = pictures.predicted_and_voted(np.zeros((1, 64, 64, 3), np.uint8), predicted[None], voted[None], answers=4)
     bars = figure.axes[2]
     assert [tick.get_text() for tick in bars.get_yticklabels()] == [
         "Smooth or disk: smooth",
@@ -118,11 +139,18 @@ def test_the_history_marks_the_best_epoch_the_guess_and_the_reports_best(epochs)
     assert figure.axes[0].get_xlabel() == "epoch"
 
 
+def test_each_question_has_a_bar_for_each_predictors_error():
+    values = {name: {number: number / scale for number in range(11, 0, -1)} for name, scale in (("a", 50), ("b", 99))}
+    axes = history.rmse_by_question(values).axes[0]
+    for bars, errors in zip(axes.containers, values.values(), strict=True):
+        assert {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in bars} == errors
+
+
 def test_the_patches_are_shown_in_reading_order():
     patches = np.arange(16, dtype=np.uint8)[:, None, None, None] * np.ones((1, 16, 16, 3), np.uint8)
     figure = attention.patches_of_image(np.zeros((64, 64, 3), np.uint8), patches)
     whole, *small = figure.axes
-    assert len(whole.lines) == 6  # three cuts in each direction
+    assert len(whole.lines) == 6  # three borders in each direction
     assert [axes.texts[0].get_text() for axes in small] == [str(number) for number in range(1, 17)]
     assert [axes.images[0].get_array()[0, 0, 0] for axes in small] == list(range(16))
     corners = [axes.get_position() for axes in (small[0], small[3], small[12])]
@@ -175,12 +203,12 @@ def test_the_drawn_transformer_has_the_models_sizes(patch_size, shown):
 
 
 def test_what_the_base_is_shown_stands_with_its_range():
-    images = np.zeros((3, 64, 64, 3), np.uint8)
+    images = np.zeros((3, 48, 48, 3), np.uint8)
     inputs = {"0 to 1": np.linspace(0, 1, 3 * 96 * 96 * 3).reshape(3, 96, 96, 3)}
     inputs["own"] = inputs["0 to 1"] * 250 - 120
     figure = transfer.shown_to_the_base(images, inputs)
     titles = {axes.get_title() or axes.get_title("left") for axes in figure.axes}
-    assert {"Enlarged: 96 x 96 pixels", "0 to 1: 0 to 1", "own: -120 to 130"} <= titles
+    assert {"As stored: 48 x 48 pixels", "Enlarged: 96 x 96 pixels", "0 to 1: 0 to 1", "own: -120 to 130"} <= titles
 
 
 def test_a_feature_that_never_changes_or_is_dead_has_no_spread():
@@ -366,7 +394,7 @@ def test_each_predictor_has_one_marker_a_question():
         index=[q.text for q in QUESTIONS],
         columns=[f"predictor {number}" for number in range(7)],
     )
-    axes = results.rmse_of_questions(table).axes[0]
+    axes = comparisons.rmse_of_questions(table).axes[0]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == list(table.index)
     lines = {line.get_label(): line for line in axes.lines}
     for name in table:
@@ -375,16 +403,17 @@ def test_each_predictor_has_one_marker_a_question():
 
 
 def test_a_calibration_curve_goes_through_its_table():
-    table = pd.DataFrame({"predicted": [0.05, 0.5], "voted": [0.1, 0.4], "count": [100, 3]})
-    curves, counts = results.calibration_curves({"one": table}).axes
+    columns = [("predicted", float), ("voted", float), ("count", int)]
+    table = np.array([(0.05, 0.1, 100), (0.5, 0.4, 3)], columns)
+    curves, counts = comparisons.calibration_curves({"one": table}).axes
     diagonal, curve = curves.lines
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
-    np.testing.assert_array_equal(curve.get_xydata(), table[["predicted", "voted"]])
+    np.testing.assert_array_equal(curve.get_xydata(), [(0.05, 0.1), (0.5, 0.4)])
     np.testing.assert_array_equal(counts.lines[0].get_ydata(), [100, 3])
 
 
 def test_the_leaderboard_says_that_its_two_kinds_of_number_differ():
-    figure = results.leaderboard({"ours": 0.0985}, {"place 1": 0.0749, "place 60": 0.1049}, "not the same galaxies")
+    figure = comparisons.leaderboard({"ours": 0.0985}, {"place 1": 0.0749, "place 60": 0.1049}, "not the same galaxies")
     axes = figure.axes[0]
     assert "not the same galaxies" in axes.get_xlabel()
     assert "0.0985" in texts(figure)
@@ -393,7 +422,7 @@ def test_the_leaderboard_says_that_its_two_kinds_of_number_differ():
 
 def test_a_gain_smaller_than_its_interval_is_grey():
     table = pd.DataFrame({"gain": [0.01, 0.001], "low": [0.005, -0.002], "high": [0.015, 0.004]}, index=["a", "b"])
-    figure = results.gains(table)
+    figure = comparisons.gains(table)
     interval, dot, other_interval, _, _ = figure.axes[0].lines
     assert (interval.get_color(), other_interval.get_color()) == (style.BLUE, style.GREY)
     assert list(interval.get_xdata()) == [0.005, 0.015]
@@ -417,24 +446,10 @@ ARMS = {"Class10_2": 0.7, "Class11_2": 0.7, "Class5_2": 0.9, "Class6_2": 0.8, "C
 SPIRAL = DISK | ARMS | {"Class1_1": 0.1, "Class7_1": 0.1}
 
 
-def test_each_branch_of_the_walk_leads_where_the_answer_leads():
-    drawn = set()
-    for number, answer, points in walk._branches():
-        question = QUESTIONS[number - 1]
-        answers = range(len(question.answers)) if answer is None else [answer]
-        drawn |= {(number, one) for one in answers}
-        x, y = points[-1]
-        reached = [n for n, card in walk.CARDS.items() if card.y == y and abs(x - card.x) <= card.width / 2]
-        targets = {question.leads_to[one] for one in answers} - {0}
-        assert reached == list(targets)
-    missing = {(q.number, i) for q in QUESTIONS for i in range(len(q.answers))} - drawn
-    assert missing == {(8, i) for i in range(7)}
-
-
 def test_the_branches_are_as_wide_as_the_shares_and_the_probable_path_is_marked():
     figure = walk_of(labels(**SPIRAL))
     branches = [patch for patch in figure.axes[0].patches if patch.get_facecolor()[3] == 0]
-    drawn = {(n, a): patch for (n, a, _), patch in zip(walk._branches(), branches, strict=True)}
+    drawn = {(n, a): patch for (n, a, _), patch in zip(tree_layout.branches(), branches, strict=True)}
     wide = drawn[1, 1].get_linewidth()
     assert drawn[4, 1].get_linewidth() / wide == pytest.approx(0.2 / 0.9)
     assert drawn[11, None].get_linewidth() / wide == pytest.approx(0.7 / 0.9)

@@ -14,13 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gzutils import challenge, files, jpegs, preprocessing
-from gzutils.challenge import SOLUTIONS, TRAINING_IMAGES, ChallengeError, Images
-from gzutils.jpegs import preprocess
-from gzutils.preprocessing import build_store, find_or_make_raw, find_or_make_store
-from gzutils.simulation import survey
-from gzutils.solutions import read_solutions, write_solutions
+from gzutils.data import challenge, jpegs, preprocessing
+from gzutils.data.challenge import SOLUTIONS, TRAINING_IMAGES, ChallengeError, Images
+from gzutils.data.jpegs import preprocess
+from gzutils.data.preprocessing import build_store, find_or_make_raw, find_or_make_store
+from gzutils.data.simulation import survey
+from gzutils.data.solutions import read_solutions, write_solutions
+from gzutils.data.view import REPORT_VIEW
+from gzutils.tools import records
 
+UPPER = 320  # rows that the report's view needs, in whole blocks
 IDS = [100091, 100008, 100078, 100023, 100143, 100053, 100122, 100090, 100134, 100128]
 
 
@@ -50,10 +53,11 @@ def encoded(**how):
 def test_that_the_lowest_rows_are_not_decoded_changes_no_pixel(subsampling, how):
     jpeg = encoded(subsampling=subsampling, **how)
     decoded = np.asarray(Image.open(io.BytesIO(jpeg)))
-    upper = jpegs._upper_rows(jpeg)
+    upper = jpegs._upper_rows(jpeg, UPPER)
     assert (upper is None) == ("progressive" in how)
     unusual = "progressive" in how or "restart_marker_rows" in how
-    assert (jpegs._centre_of_usual(jpeg) is None) == unusual, "the usual ones, and no others, are decoded the fast way"
+    centre = jpegs._centre_of_usual(jpeg, REPORT_VIEW)
+    assert (centre is None) == unusual, "the usual ones, and no others, are decoded the fast way"
     if upper:
         np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(upper)))[:317], decoded[:317])
     expected = Image.fromarray(decoded).crop((107, 107, 317, 317)).resize((64, 64), Image.Resampling.BICUBIC)
@@ -136,7 +140,7 @@ def spoil(source, galaxy_ids):
 
 def load(store):
     names = ("galaxy_ids", "labels", "images")
-    return (*(np.load(store / f"{name}.npy") for name in names), files.read_json(store / "manifest.json"))
+    return (*(np.load(store / f"{name}.npy") for name in names), records.read_json(store / "manifest.json"))
 
 
 def contents(store):
@@ -173,7 +177,7 @@ def test_the_manifest_tells_where_the_store_comes_from(source, tmp_path):
     assert manifest["raw_bytes_as_array"] == 10 * 424 * 424 * 3
     assert manifest["settings"]["crop"] == 210
     for name in ("images.npy", "labels.npy", "galaxy_ids.npy"):
-        assert manifest["sha256"][name] == files.sha256(store / name)
+        assert manifest["sha256"][name] == records.sha256(store / name)
     assert load(build_store(source, tmp_path / "other"))[3]["source"] == source.identity()
 
 
@@ -390,7 +394,7 @@ def test_other_simulated_data_make_another_store(tmp_path, monkeypatch):
     first = find_or_make_store("simulated", tmp_path, galaxies=3, seed=1)
     fewer = find_or_make_store("simulated", tmp_path, galaxies=2, seed=1)
     other = find_or_make_store("simulated", tmp_path, galaxies=3, seed=2)
-    monkeypatch.setattr(survey, "identity", lambda seed: {"seed": seed, "sources": "01234567"})
+    monkeypatch.setattr(survey, "identity", lambda seed: {"seed": seed, "version": -1})
     redrawn = find_or_make_store("simulated", tmp_path, galaxies=3, seed=1)
     assert len({first, fewer, other, redrawn}) == 4
     np.testing.assert_array_equal(load(fewer)[2], load(first)[2][:2])

@@ -10,6 +10,7 @@ import pytest
 
 from gzutils.models import pretrained
 from gzutils.models.pretrained import find_weights, resnet50, vgg16
+from gzutils.parameters import SCALINGS
 
 BUILDERS = {"vgg16": vgg16, "resnet50": resnet50}
 by_network = pytest.mark.parametrize("network", BUILDERS)
@@ -29,7 +30,7 @@ def images():
 
 
 def small(network, **arguments):
-    return BUILDERS[network](**({"side": 32, "units": 16, "initial_weights": "random"} | arguments))
+    return BUILDERS[network](**({"enlarge_to": 32, "units": 16, "initial_weights": "random"} | arguments))
 
 
 def applications_base(network, seed=0):
@@ -71,7 +72,7 @@ def test_the_base_lies_flat_in_the_network_and_is_frozen(network, last):
 @by_network
 def test_imagenet_scaling_is_the_networks_own_preprocessing(network, images):
     """Bytes are made floats before they are enlarged, so nothing is rounded."""
-    model = small(network, input_scaling="imagenet", side=48)
+    model = small(network, input_scaling="imagenet", enlarge_to=48)
     seen = np.array(keras.Model(model.input, model.get_layer("enlarge").output)(images))
     enlarged = keras.ops.image.resize(images.astype("float32"), (48, 48), interpolation="bilinear")
     module = {"vgg16": keras.applications.vgg16, "resnet50": keras.applications.resnet50}[network]
@@ -81,16 +82,16 @@ def test_imagenet_scaling_is_the_networks_own_preprocessing(network, images):
 
 
 def test_the_reports_scaling_is_0_to_1(images):
-    model = small("vgg16", side=64)
+    model = small("vgg16", enlarge_to=64)
     seen = np.array(keras.Model(model.input, model.get_layer("enlarge").output)(images))
     np.testing.assert_allclose(seen, images / 255, atol=1e-6)
 
 
 @by_network
-@pytest.mark.parametrize("input_scaling", pretrained.SCALINGS)
+@pytest.mark.parametrize("input_scaling", SCALINGS)
 def test_random_weights_keep_the_signal_alive_through_the_base(network, input_scaling, images):
     """Keras's own initialisation leaves VGG16's features a spread of 8e-5, and ResNet50's would grow 256-fold."""
-    model = small(network, side=64, input_scaling=input_scaling)
+    model = small(network, enlarge_to=64, input_scaling=input_scaling)
     depths = [layer for layer in model.layers if layer.name.endswith(("_conv1", "_out"))] + [
         model.get_layer("features")
     ]
@@ -225,7 +226,7 @@ def test_imagenet_weights_come_through_kerass_own_download(monkeypatch, images, 
     np.testing.assert_array_equal(kernel, theirs.get_layer("block5_conv3").get_weights()[0])
 
 
-@pytest.mark.parametrize("wrong", [{"side": 16}, {"input_scaling": "caffe"}])
+@pytest.mark.parametrize("wrong", [{"enlarge_to": 16}, {"input_scaling": "caffe"}])
 def test_arguments_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=str(next(iter(wrong.values())))):
         small("vgg16", **wrong)

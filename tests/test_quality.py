@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 import gzutils
-from gzutils import command_line
+from gzutils.course import command_line
+from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -127,13 +128,19 @@ def test_the_readme_lists_every_notebook_by_its_number():
     assert listed == [(path.stem[:2], path.name) for path in NOTEBOOKS]
 
 
-def test_the_readme_names_every_module():
-    """Its list of modules is the package's order; what only serves the others may be missing."""
-    block = (ROOT / "README.md").read_text().split("in the order in which data flows:")[1].split("tests/")[0]
-    named = block.split()
-    order = re.findall(r"`(\w+)`", gzutils.__doc__.split("modules before it")[0].split("A")[0])
-    assert set(named) <= set(order)
-    assert set(order) - set(named) <= {"backend", "command_line"}
+def test_the_docstring_of_the_package_names_every_room_and_plain_module():
+    """And where it lists a room's modules, all of these; an ellipsis ends a list that is not whole."""
+    package = Path(gzutils.__file__).parent
+    drawn = [line.strip() for line in gzutils.__doc__.splitlines() if re.match(r"    \S", line)]
+    named = [re.split(r" {3,}", line) for line in drawn]
+    rooms = {name.rstrip("/"): words for (name, words) in named if name.endswith("/")}
+    plain = {name for names, _ in named if not names.endswith("/") for name in names.split()}
+    assert rooms.keys() == {path.parent.name for path in package.glob("*/__init__.py")}
+    assert plain == {path.stem for path in package.glob("*.py")} - {"__init__"}
+    for room in ("data", "learning", "tools"):
+        there = {path.stem for path in (package / room).glob("*.py")} - {"__init__"}
+        there |= {f"{path.parent.name}/" for path in (package / room).glob("*/__init__.py")}
+        assert set(rooms[room].split(";")[0].split()) == there
 
 
 @pytest.mark.parametrize("script", ["models.py", "survey_score.py"])
@@ -143,3 +150,9 @@ def test_the_benchmarks_that_take_options_start(script):
     result = subprocess.run([sys.executable, path, "--help"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "--galaxies" in result.stdout
+
+
+def test_the_readme_explains_every_parameter():
+    rows = re.findall(r"^\| `([A-Z_]+)` \| `(.+?)` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    expected = [(name, repr(p.default).replace("'", '"'), p.meaning) for name, p in PARAMETERS.items()]
+    assert rows == expected

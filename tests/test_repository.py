@@ -7,11 +7,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from gzutils import repository
+from gzutils.course import repository
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-COMMAND = "run python -m gzutils.repository"
+COMMAND = "run python -m gzutils.course.repository"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -41,7 +41,7 @@ def test_the_readme_says_the_same_and_its_badge_leads_to_a_file():
 @pytest.fixture
 def checkout(tmp_path):
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
-    (tmp_path / "gzutils").mkdir()
+    (tmp_path / repository.THIS_FILE).parent.mkdir(parents=True)
     for name in ("README.md", repository.THIS_FILE):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path

@@ -12,10 +12,12 @@ import pytest
 from keras import layers
 from tiny_store import make_tiny_store
 
-from gzutils import evaluation, results, runs
-from gzutils.dataset import open_store
+from gzutils import report
+from gzutils.course import results, runs
+from gzutils.data.store import open_store
 from gzutils.decision_tree import QUESTIONS
-from gzutils.evaluation import REPORT_RESULTS
+from gzutils.learning import metrics
+from gzutils.learning.predict import mean_prediction, predict
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -31,7 +33,7 @@ def small_model(name, seed):
 
 def metrics_of(model, run, store, split):
     rows = vars(split)
-    error = {n: evaluation.rmse(evaluation.predict(model, store, r), store.labels[r]) for n, r in rows.items()}
+    error = {n: metrics.rmse(predict(model, store.images, r), store.labels[r]) for n, r in rows.items()}
     return {
         "model": model.name,
         "profile": run.profile.name,
@@ -152,7 +154,7 @@ def measured_of(setting):
     run, store, split = setting
     found, missing = results.gather(run, store, split)
     voted = store.labels[split.test]
-    guess = np.broadcast_to(evaluation.mean_prediction(store, split), voted.shape)
+    guess = np.broadcast_to(mean_prediction(store, split), voted.shape)
     return found, results.summary(found, missing, {"guessing the mean": guess}, voted), voted
 
 
@@ -167,7 +169,7 @@ def test_table_1_has_the_reports_numbers_this_runs_and_the_missing(setting):
         "guessing the mean",
     ]
     assert list(table["test RMSE, report"]) == ["0.0985", "0.0995", "0.1152", "0.1433", "–"]
-    error = evaluation.rmse(found["parallel_cnn"].predicted, voted)
+    error = metrics.rmse(found["parallel_cnn"].predicted, voted)
     guess = measured.loc["guessing the mean", "test_rmse"]
     row = table.loc["Parallel CNN"]
     assert row["test RMSE, this run"] == f"{error:.4f}"
@@ -198,7 +200,7 @@ def test_the_csv_has_full_precision_and_the_page_every_part(setting):
     page.table(results.table_1(measured, "guessing the mean"))
     page.write(measured)
     read = pd.read_csv(run.folder / "results.csv", index_col=0)
-    assert read.loc["Parallel CNN", "test_rmse"] == evaluation.rmse(found["parallel_cnn"].predicted, voted)
+    assert read.loc["Parallel CNN", "test_rmse"] == metrics.rmse(found["parallel_cnn"].predicted, voted)
     assert read.loc["Vision Transformer", "missing"].endswith("run notebook 03_vision_transformer")
     assert read.loc["Parallel CNN", "parameters"] == 1234567
     text = (run.folder / "results.md").read_text()
@@ -240,8 +242,8 @@ def test_a_markdown_table_keeps_its_columns():
     [
         (0.07, "below the winner's 0.0749"),
         (0.08, "between place 1 (0.0749) and place 10 (0.0830)"),
-        (REPORT_RESULTS["parallel_cnn"]["test_rmse"], "between place 10 (0.0830) and place 60 (0.1049)"),
-        (REPORT_RESULTS["resnet50"]["test_rmse"], "behind place 60 (0.1049), below the central-pixel"),
+        (report.RESULTS["parallel_cnn"]["test_rmse"], "between place 10 (0.0830) and place 60 (0.1049)"),
+        (report.RESULTS["resnet50"]["test_rmse"], "behind place 60 (0.1049), below the central-pixel"),
         (0.17, "above the central-pixel benchmark's 0.1619"),
     ],
 )
@@ -272,9 +274,9 @@ def test_every_figure_of_the_report_has_a_counterpart_or_the_notebook_to_run(set
     assert list(table.index[table["file"] != ""]) == [3, 8]
 
 
-@pytest.mark.parametrize("number", results.REPORT_FIGURES)
+@pytest.mark.parametrize("number", report.FIGURES)
 def test_the_notebook_of_a_figure_makes_it(number):
-    _, notebook = results.REPORT_FIGURES[number]
+    _, notebook = report.FIGURES[number]
     path = NOTEBOOKS / f"{notebook}.ipynb"
     if not path.exists():
         pytest.skip(f"{notebook} is not written yet")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gzutils import profiles, runs
+from gzutils import profiles
+from gzutils.course import runs
 from gzutils.models.parallel_cnn import parallel_cnn
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,9 +9,9 @@ from conftest import make_labels, make_zip, solutions_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gzutils.challenge import SOLUTIONS, ChallengeError
+from gzutils.data.challenge import SOLUTIONS, ChallengeError
+from gzutils.data.solutions import read_solutions, write_solutions, write_submission
 from gzutils.decision_tree import COLUMNS
-from gzutils.solutions import read_solutions, write_solutions, write_submission
 
 
 def table_rows(path):

@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, ImageDraw
 
-from gzutils.stored_outputs import WIDGETS, small_png, store_outputs
+from gzutils.course.stored_outputs import WIDGETS, small_png, store_outputs
 
 
 def png(picture):

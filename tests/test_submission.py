@@ -8,10 +8,10 @@ import pytest
 from conftest import make_zip, noise_jpeg
 from keras import layers
 
-from gzutils import submission
-from gzutils.challenge import TEST_IMAGES, ChallengeError, Images
+from gzutils.course import submission
+from gzutils.data.challenge import TEST_IMAGES, ChallengeError, Images
+from gzutils.data.jpegs import preprocess
 from gzutils.decision_tree import COLUMNS
-from gzutils.jpegs import preprocess
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "kaggle_sample"
 IDS = [100_018 + 7 * i for i in range(10)]

@@ -1,18 +1,24 @@
 """Training: the protocol, and that an interrupted training ends exactly as one that was not."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from tiny_store import make_tiny_store
 
-from gzutils import backend, dataset, training
-from gzutils.augmentation import RandomAffine
-from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils.data.store import split_galaxies
+from gzutils.learning import training
+from gzutils.learning.augmentation import RandomAffine
+from gzutils.learning.batches import Batches
+from gzutils.learning.checkpoint import Checkpoint
+from gzutils.learning.losses import ConstrainedMeanSquaredError
+from gzutils.learning.recipe import Recipe
 from gzutils.models.parallel_cnn import parallel_cnn
-from gzutils.profiles import Training
+from gzutils.tools import backend
 
-SETTINGS = Training(epochs=4, patience=4, batch_size=8)
+RECIPE = Recipe(epochs=4, patience=4, batch_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +26,13 @@ def store(tmp_path_factory):
     return make_tiny_store(tmp_path_factory.mktemp("data") / "store")
 
 
-def train(store, folder, settings=SETTINGS, seed=0, weight=0.001):
+def train(store, folder, recipe=RECIPE, seed=0, weight=0.001):
     """A small but complete training: dropout, batch normalisation and augmentation all take part."""
     keras.utils.set_random_seed(seed)
     model = parallel_cnn(width=1 / 16, batch_norm_momentum=0.9)
-    split = dataset.split_galaxies(len(store), seed)
-    loss = ConstrainedMeanSquaredError(weight)
-    trained = training.train(model, store, split, settings, loss, folder, RandomAffine(seed=seed, name="views"), seed)
+    split = split_galaxies(len(store), seed)
+    parts = {"loss": ConstrainedMeanSquaredError(weight), "augmentation": RandomAffine(seed=seed, name="views")}
+    trained = training.train(model, store.examples(), split, replace(recipe, **parts), folder, seed)
     return model, trained
 
 
@@ -57,11 +63,10 @@ def test_it_learns_and_leaves_model_history_and_settings(undisturbed, store):
 
 
 def test_the_model_carries_the_weights_of_the_best_epoch(store, tmp_path):
-    settings = Training(epochs=6, patience=6, batch_size=8)
-    model, trained = train(store, tmp_path, settings)
-    split = dataset.split_galaxies(len(store), 0)
+    model, trained = train(store, tmp_path, Recipe(epochs=6, patience=6, batch_size=8))
+    split = split_galaxies(len(store), 0)
     model.compile(loss=ConstrainedMeanSquaredError())
-    value = model.evaluate(dataset.Batches(store, split.validation, 8), verbose=0)
+    value = model.evaluate(Batches(store.examples(), split.validation, 8), verbose=0)
     assert value == pytest.approx(trained.history["val_loss"].min(), rel=1e-5)
     assert trained.best_epoch == trained.history["val_loss"].argmin() + 1
 
@@ -108,15 +113,15 @@ def sixteen_bits():
 
 def test_in_mixed_precision_it_goes_on_to_the_same_end_too(store, tmp_path, monkeypatch, sixteen_bits):
     """Its optimizer also carries the scale of the loss."""
-    undisturbed = train(store, tmp_path / "undisturbed", Training(epochs=2, patience=2, batch_size=8))
+    undisturbed = train(store, tmp_path / "undisturbed", Recipe(epochs=2, patience=2, batch_size=8))
     assert undisturbed[0].get_layer("broad_conv_1").compute_dtype == "float16"
     assert undisturbed[0].output.dtype == "float32"
     with monkeypatch.context() as patch:
-        patch.setattr(training._Checkpoint, "finished", lambda state, settings: len(state.history) == 1 and stop())
+        patch.setattr(Checkpoint, "finished", lambda state, recipe: len(state.history) == 1 and stop())
         with pytest.raises(Stop):
-            train(store, tmp_path / "stopped", Training(epochs=2, patience=2, batch_size=8))
+            train(store, tmp_path / "stopped", Recipe(epochs=2, patience=2, batch_size=8))
     assert _epochs_in(tmp_path / "stopped" / "checkpoint.npz") == 1
-    assert_same_training(undisturbed, train(store, tmp_path / "stopped", Training(epochs=2, patience=2, batch_size=8)))
+    assert_same_training(undisturbed, train(store, tmp_path / "stopped", Recipe(epochs=2, patience=2, batch_size=8)))
 
 
 def stop():
@@ -139,11 +144,11 @@ def test_a_finished_training_is_loaded_and_not_repeated(store, undisturbed, monk
 def test_it_stops_when_the_patience_is_over():
     """By hand: the best loss is that of epoch 3; with patience 2 epoch 5 is the last one."""
     losses = [5.0, 4.0, 2.0, 3.0, 2.5]
-    state = training._Checkpoint.__new__(training._Checkpoint)
-    settings = Training(epochs=300, patience=2)
+    state = Checkpoint.__new__(Checkpoint)
+    recipe = Recipe(epochs=300, patience=2)
     for count in range(len(losses) + 1):
         state.history = [{"val_loss": value} for value in losses[:count]]
-        assert state.finished(settings) == (count == 5)
+        assert state.finished(recipe) == (count == 5)
 
 
 def test_another_training_in_the_same_folder_is_refused_by_name(store, undisturbed):
@@ -151,16 +156,16 @@ def test_another_training_in_the_same_folder_is_refused_by_name(store, undisturb
     with pytest.raises(ValueError, match=r"different: loss\).*RUN"):
         train(store, folder, weight=0.5)
     with pytest.raises(ValueError, match="epochs, patience, batch size"):
-        train(store, folder, settings=Training(epochs=5, patience=4, batch_size=8))
+        train(store, folder, recipe=Recipe(epochs=5, patience=4, batch_size=8))
 
 
 def test_a_loss_that_explodes_is_said_to(store, tmp_path):
     model = keras.Sequential([keras.Input((64, 64, 3), dtype="uint8"), keras.layers.Rescaling(float("nan"))])
     model.add(keras.layers.Flatten())
     model.add(keras.layers.Dense(37))
-    split = dataset.split_galaxies(len(store))
+    split = split_galaxies(len(store))
     with pytest.raises(ValueError, match="loss became nan in epoch 1"):
-        training.train(model, store, split, SETTINGS, ConstrainedMeanSquaredError(), tmp_path)
+        training.train(model, store.examples(), split, RECIPE, tmp_path)
 
 
 def test_the_line_says_which_of_several_trainings_it_is_and_how_far():
@@ -171,5 +176,5 @@ def test_the_line_says_which_of_several_trainings_it_is_and_how_far():
     history = [{"epoch": 1, "val_loss": 0.02, "val_rmse": 0.14, "seconds": 3.0}]
     for title, words in (("training 3 of 24", "training 3 of 24, epoch 2 of 10: 50 %"), ("", "Epoch 2 of 10: 50 %")):
         line = Shown()
-        training._ShowProgress(line, title, history, epochs=10, batches=4).on_train_batch_end(1)
+        training._ShowProgress(line, title, history, epochs=10, batches=4, watched="rmse").on_train_batch_end(1)
         assert line.text == f"{words}, best so far epoch 1: validation RMSE 0.1400, at most 27 s left"

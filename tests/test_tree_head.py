@@ -74,7 +74,7 @@ def test_a_loss_teaches_every_number_that_goes_in():
     [
         lambda: parallel_cnn(0.125),
         lambda: vision_transformer(depth=1),
-        lambda: vgg16(initial_weights="random", side=32, units=16),
+        lambda: vgg16(initial_weights="random", enlarge_to=32, units=16),
     ],
     ids=["parallel_cnn", "vision_transformer", "vgg16"],
 )

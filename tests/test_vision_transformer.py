@@ -12,8 +12,8 @@ from gzutils.models.vision_transformer import (
     attention_blocks,
     attention_scores,
     class_token_attention,
-    cut_patches,
     multiply_adds,
+    split_into_patches,
     transformer_block,
     vision_transformer,
 )
@@ -84,9 +84,9 @@ def test_multiply_adds_of_a_tiny_model_counted_by_hand():
     assert multiply_adds(model) == 16 * (16 * 16 * 3 * 12) + block + 12 * 7 + 7 * 37
 
 
-def test_patches_are_plain_cuts_row_by_row():
+def test_patches_are_plain_parts_row_by_row():
     images = some_images()
-    patches = keras.ops.convert_to_numpy(cut_patches(images, 8))
+    patches = keras.ops.convert_to_numpy(split_into_patches(images, 8))
     assert patches.shape == (3, 64, 192)
     for place in range(64):
         row, column = divmod(place, 8)
@@ -108,7 +108,8 @@ def test_tokens_are_projected_patches_plus_their_place():
 def test_it_agrees_with_keras_cv():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("keras-cv's PatchingAndEmbedding runs on TensorFlow alone")
-    keras_cv = pytest.importorskip("keras_cv", reason="keras-cv is not installed: pip install keras-cv==0.9.0")
+    import keras_cv
+
     images = np.random.default_rng(0).random((3, 64, 64, 3), dtype=np.float32)
     ours, theirs = PatchEmbedding(8, 64), keras_cv.layers.PatchingAndEmbedding(64, 8)
     ours.build(images.shape)
@@ -179,9 +180,21 @@ def test_attention_scores_are_those_that_numpy_finds_from_the_weights():
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores.sum(axis=-1), 1, atol=1e-5)
     for block, name in enumerate(attention_blocks(model)):
-        given = keras.Model(model.input, model.get_layer(name.replace("attention", "norm_1")).output)
+        given = keras.Model(model.input, model.get_layer(f"block_{block + 1}_norm_1").output)
         expected, _ = attention_in_numpy(given.predict(images, verbose=0), model.get_layer(name).get_weights())
         np.testing.assert_allclose(scores[block], expected, atol=1e-4)
+
+
+def test_attention_is_found_whatever_the_layers_are_called(tmp_path):
+    model, images = vision_transformer(**TINY), some_images()
+    other = keras.models.clone_model(
+        model, clone_function=lambda layer: layer.from_config(layer.get_config() | {"name": layer.name[::-1]})
+    )
+    other.set_weights(model.get_weights())
+    assert attention_blocks(other) == ["noitnetta_1_kcolb", "noitnetta_2_kcolb"]
+    other.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert np.array_equal(attention_scores(loaded, images), attention_scores(model, images))
 
 
 def test_asking_for_attention_leaves_the_model_as_it_was(tmp_path):
@@ -257,7 +270,7 @@ def test_it_computes_in_mixed_precision():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"patch_size": 7}, "64 pixels cannot be cut into whole patches of 7"),
+        ({"patch_size": 7}, "64 pixels cannot be split into whole patches of 7"),
         ({"patch_size": 0}, "whole patches of 0"),
         ({"side": 100, "patch_size": 16}, "100 pixels"),
         ({"depth": 0}, "the depth is 0"),
@@ -270,6 +283,6 @@ def test_bad_arguments_are_refused_in_a_sentence(arguments, message):
         vision_transformer(**arguments)
 
 
-def test_images_that_cannot_be_cut_into_whole_patches_are_refused():
+def test_images_that_cannot_be_split_into_whole_patches_are_refused():
     with pytest.raises(ValueError, match="images of 64 by 60 pixels"):
         PatchEmbedding(8, 64).build((None, 64, 60, 3))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gzutils import workers
+from gzutils.tools import workers
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -25,7 +25,7 @@ def test_results_come_in_order_and_an_error_in_the_place_of_its_result(processes
 def test_a_script_without_a_guard_is_not_run_again_by_its_processes(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "from gzutils import workers\n"
+        "from gzutils.tools import workers\n"
         "print('once')\n"
         "with workers.mapping(2) as mapped:\n"
         "    print(sum(mapped(abs, range(-9, 1))), __name__)\n"
@@ -36,7 +36,7 @@ def test_a_script_without_a_guard_is_not_run_again_by_its_processes(tmp_path):
 
 WAITING = """
 import multiprocessing, time
-from gzutils import workers
+from gzutils.tools import workers
 with workers.mapping(2) as mapped:
     list(mapped(abs, range(9)))
     pids = [process.pid for process in multiprocessing.active_children()]

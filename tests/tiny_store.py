@@ -4,26 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
-from gzutils import dataset, files
-from gzutils.decision_tree import QUESTIONS
-from gzutils.preprocessing import STORE_VERSION
+from gzutils.data.preprocessing import STORE_VERSION
+from gzutils.data.store import Store, open_store
+from gzutils.decision_tree import QUESTIONS, down_the_tree
+from gzutils.tools import records
 
 
 def labels_from_chances(chances):
     """Cumulative vote fractions (N, 37) from each question's own shares (N, 37), as the challenge makes them."""
-    labels = np.zeros_like(chances)
-    reached = {1: np.ones(len(chances)), 6: np.ones(len(chances))}
-    for number in (1, 7, 2, 9, 3, 4, 10, 11, 5, 6, 8):
-        question = QUESTIONS[number - 1]
-        share = chances[:, question.slice]
-        labels[:, question.slice] = share / share.sum(axis=1, keepdims=True) * reached[number][:, None]
-        for index, target in enumerate(question.leads_to):
-            if target and target != 6:
-                reached[target] = reached.get(target, 0) + labels[:, question.slice][:, index]
-    return labels
+    answered = {question.number: chances[:, question.slice] for question in QUESTIONS}
+    shares = {number: chance / chance.sum(axis=1, keepdims=True) for number, chance in answered.items()}
+    return np.concatenate(down_the_tree(shares), axis=1)
 
 
-def make_tiny_store(folder: Path, count: int = 60, seed: int = 0) -> dataset.Store:
+def make_tiny_store(folder: Path, count: int = 60, seed: int = 0) -> Store:
     """Writes a store of `count` galaxies and opens it."""
     rng = np.random.default_rng(seed)
     width, brightness = rng.uniform(3, 14, count), rng.uniform(80, 250, count)
@@ -38,8 +32,13 @@ def make_tiny_store(folder: Path, count: int = 60, seed: int = 0) -> dataset.Sto
     np.save(folder / "labels.npy", labels)
     np.save(folder / "galaxy_ids.npy", np.arange(100_001, 100_001 + count))
     arrays = ("images.npy", "labels.npy", "galaxy_ids.npy")
-    files.write_json(
+    records.write_json(
         folder / "manifest.json",
-        {"version": STORE_VERSION, "galaxies": count, "sha256": {name: files.sha256(folder / name) for name in arrays}},
+        {
+            "version": STORE_VERSION,
+            "galaxies": count,
+            "view": {"crop": 210, "side": 64},
+            "sha256": {name: records.sha256(folder / name) for name in arrays},
+        },
     )
-    return dataset.open_store(folder)
+    return open_store(folder)

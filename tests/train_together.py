@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gzutils import backend
+from gzutils.data.store import open_store, split_galaxies
+from gzutils.learning.predict import predict
+from gzutils.tools import backend
 
 
 def main(store_folder: str, results: str, devices: int) -> None:
@@ -20,19 +22,20 @@ def main(store_folder: str, results: str, devices: int) -> None:
     backend.configure(devices=devices)
     import keras
 
-    from gzutils import dataset, evaluation, training
-    from gzutils.augmentation import RandomAffine
-    from gzutils.losses import ConstrainedMeanSquaredError
+    from gzutils.learning import training
+    from gzutils.learning.augmentation import RandomAffine
+    from gzutils.learning.losses import ConstrainedMeanSquaredError
+    from gzutils.learning.recipe import Recipe
     from gzutils.models.parallel_cnn import parallel_cnn
-    from gzutils.profiles import Training
 
     keras.utils.set_random_seed(0)
-    store = dataset.open_store(store_folder)
-    split = dataset.split_galaxies(len(store))
+    store = open_store(store_folder)
+    split = split_galaxies(len(store))
     model = parallel_cnn(width=1 / 16, batch_norm_momentum=0.9)
-    settings = Training(epochs=2, patience=2, batch_size=8)
-    training.train(model, store, split, settings, ConstrainedMeanSquaredError(), results, RandomAffine(seed=0))
-    np.save(Path(results) / "predicted.npy", evaluation.predict(model, store, split.test))
+    loss, augmentation = ConstrainedMeanSquaredError(), RandomAffine(seed=0)
+    recipe = Recipe(epochs=2, patience=2, batch_size=8, loss=loss, augmentation=augmentation)
+    training.train(model, store.examples(), split, recipe, results)
+    np.save(Path(results) / "predicted.npy", predict(model, store.images, split.test))
 
 
 if __name__ == "__main__":

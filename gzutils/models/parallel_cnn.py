@@ -3,9 +3,12 @@
 import keras
 from keras import layers
 
+from gzutils.data.view import REPORT_VIEW
+from gzutils.decision_tree import COLUMNS
 
-def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99) -> keras.Model:
-    """Builds the network: uint8 images (N, 64, 64, 3) -> 37 probabilities (N, 37) float32.
+
+def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99, side: int = REPORT_VIEW.side) -> keras.Model:
+    """Builds the network: uint8 images (N, side, side, 3) -> 37 probabilities (N, 37) float32.
 
     Args:
         width: scales the number of filters of every convolution; 1.0, the report's, has 1,160,165 parameters
@@ -13,6 +16,7 @@ def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99) -> keras
             size: they cost little, and narrower ones learn more slowly.
         batch_norm_momentum: of the two batch normalisations; 0.99 is Keras's default and the report's. Training
             of a few hundred steps needs less, or their running averages lag behind the weights.
+        side: of the images, in pixels.
     """
     if not width > 0:
         raise ValueError(f"the width is {width}; it has to be above 0")
@@ -20,7 +24,7 @@ def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99) -> keras
     def scaled(filters: int) -> int:
         return max(1, round(filters * width))
 
-    images = keras.Input((64, 64, 3), dtype="uint8", name="images")
+    images = keras.Input((side, side, 3), dtype="uint8", name="images")
     scaled_images = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
 
     def path(kernel_size: int, name: str):
@@ -43,5 +47,5 @@ def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99) -> keras
         regulariser = keras.regularizers.L2(0.01)
         x = layers.Dense(units, activation="relu", kernel_regularizer=regulariser, name=f"dense_{number}")(x)
     x = layers.Dropout(0.2, name="dense_dropout")(x)
-    probabilities = layers.Dense(37, activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
     return keras.Model(images, probabilities, name="parallel_cnn")

@@ -16,9 +16,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from gzutils.progress import Line
+from gzutils import parameters
+from gzutils.data.view import REPORT_VIEW
+from gzutils.decision_tree import COLUMNS
+from gzutils.tools.files import first_line
+from gzutils.tools.progress import Line
 
-SCALINGS = ("report", "imagenet")
 IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)  # as keras.applications subtracts them for both networks
 # The size of what a base of random weights gets to see, so that it can bring its signal near 1: a galaxy's bright
 # middle in 0 ... 1, and a black sky under the means above.
@@ -68,44 +71,47 @@ class ImageNetScaling(layers.Layer):
 
 
 def vgg16(
-    side: int = 224,
+    enlarge_to: int = 224,
     input_scaling: str = "report",
     units: int = 512,
     initial_weights: str = "imagenet",
     seed: int = 0,
+    side: int = REPORT_VIEW.side,
 ) -> keras.Model:
-    """VGG16's convolutions, frozen, then a dense layer: uint8 (N, 64, 64, 3) -> probabilities (N, 37) float32.
+    """VGG16's convolutions, frozen, then a dense layer: uint8 (N, side, side, 3) -> probabilities (N, 37) float32.
 
-    At side 224 it has 27,579,237 parameters, 12,864,549 of them trainable.
+    Enlarged to 224 it has 27,579,237 parameters, 12,864,549 of them trainable.
 
     Args:
-        side: what the galaxies are enlarged to, at least 32 pixels.
+        enlarge_to: what the galaxies are enlarged to, at least 32 pixels a side.
         input_scaling: "report": 0 ... 1; "imagenet": what the base was trained on.
         units: of the dense layer; 512 are the report's.
         initial_weights: of the base. "imagenet", "random" (scaled so that the signal neither fades nor explodes), or
             the path of a Keras weights file of the network without its top.
         seed: of random weights of the base. The head's come from Keras's own seed.
+        side: of the images, in pixels.
 
     Raises:
         ValueError: the weights can't be had or do not fit, or an argument makes no sense.
     """
-    images, x = _frozen_base("vgg16", side, input_scaling, initial_weights, seed)
+    images, x = _frozen_base("vgg16", side, enlarge_to, input_scaling, initial_weights, seed)
     x = layers.Flatten(name="features")(x)
     return _with_head(images, x, units, "vgg16")
 
 
 def resnet50(
-    side: int = 224,
+    enlarge_to: int = 224,
     input_scaling: str = "report",
     units: int = 2048,
     initial_weights: str = "imagenet",
     seed: int = 0,
+    side: int = REPORT_VIEW.side,
 ) -> keras.Model:
     """ResNet50's convolutions, frozen, the maximum of each channel over the image, then a dense layer.
 
-    As `vgg16`; at side 224 it has 27,859,877 parameters, 4,272,165 of them trainable.
+    As `vgg16`; enlarged to 224 it has 27,859,877 parameters, 4,272,165 of them trainable.
     """
-    images, x = _frozen_base("resnet50", side, input_scaling, initial_weights, seed)
+    images, x = _frozen_base("resnet50", side, enlarge_to, input_scaling, initial_weights, seed)
     x = layers.GlobalMaxPooling2D(name="features")(x)
     return _with_head(images, x, units, "resnet50")
 
@@ -157,7 +163,7 @@ def imagenet_file(network: str) -> Path:
             path = keras.utils.get_file(base.file, base.url + base.file, file_hash=base.md5, cache_subdir="models")
     except Exception as error:  # Keras wraps some failures of a download in plain Exception and lets others through
         cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
-        reason = _first_line(error).rsplit(" -- ")[-1]  # Keras puts the address before it
+        reason = first_line(error).rsplit(" -- ")[-1]  # Keras puts the address before it
         raise ValueError(
             f"{base.title}'s ImageNet weights could not be downloaded ({reason}); on a machine with internet "
             f"fetch {base.url}{base.file} and put it into {cache}, or anywhere and name it in INITIAL_WEIGHTS"
@@ -168,18 +174,17 @@ def imagenet_file(network: str) -> Path:
     return Path(path)
 
 
-def _frozen_base(network: str, side: int, input_scaling: str, initial_weights: str, seed: int):
+def _frozen_base(network: str, side: int, enlarge_to: int, input_scaling: str, initial_weights: str, seed: int):
     """Input and last feature map of a network: bytes to float, scaled, enlarged, and the frozen convolutions."""
-    if input_scaling not in SCALINGS:
-        raise ValueError(f"the input scaling is {input_scaling!r}; choose one of {', '.join(SCALINGS)}")
-    if side < 32:
-        raise ValueError(f"the side is {side} pixels; {BASES[network].title} needs at least 32")
-    images = keras.Input((64, 64, 3), dtype="uint8", name="images")
+    parameters.choice("the input scaling", input_scaling, parameters.SCALINGS)
+    if enlarge_to < 32:
+        raise ValueError(f"the side is {enlarge_to} pixels; {BASES[network].title} needs at least 32")
+    images = keras.Input((side, side, 3), dtype="uint8", name="images")
     if input_scaling == "report":
         x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     else:
         x = ImageNetScaling(name="subtract_imagenet_means")(images)
-    enlarged = layers.Resizing(side, side, interpolation="bilinear", name="enlarge")(x)
+    enlarged = layers.Resizing(enlarge_to, enlarge_to, interpolation="bilinear", name="enlarge")(x)
     build = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}[network]
     feature_map = build(include_top=False, weights=None, input_tensor=enlarged).output
     base = keras.Model(enlarged, feature_map, name=f"{network}_base")
@@ -195,7 +200,7 @@ def _frozen_base(network: str, side: int, input_scaling: str, initial_weights: s
 def _with_head(images, features, units: int, name: str) -> keras.Model:
     x = layers.Dense(units, activation="relu", name="dense")(features)
     x = layers.Dropout(0.1, name="dropout")(x)
-    probabilities = layers.Dense(37, activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
     return keras.Model(images, probabilities, name=name)
 
 
@@ -213,7 +218,7 @@ def _load(base: keras.Model, path: Path, title: str) -> None:
     except Exception as error:  # h5py, Keras's two formats and NumPy each fail in ways of their own
         raise ValueError(
             f"{path} does not fit: it has to hold the weights of {title} without its top, as a .weights.h5 or .h5 "
-            f"file of Keras ({_first_line(error)})"
+            f"file of Keras ({first_line(error)})"
         ) from None
 
 
@@ -231,7 +236,3 @@ def _fill_with_random_weights(base: keras.Model, typical_input: float, seed: int
             # The last step of a residual block, which is added to its input: at full strength 16 blocks would double
             # the variance 16 times, since the normalisation's stored statistics do not know these weights.
             layer.gamma.assign(np.full(layer.gamma.shape, 0.25, np.float32))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

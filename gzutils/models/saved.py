@@ -1,15 +1,26 @@
 """Opening a model file of any of the kit's networks, whichever backend wrote it."""
 
+import hashlib
 from pathlib import Path
 
 import keras
+import numpy as np
 
 # Keras finds the layers that are this kit's own by name, once the modules that define them are imported.
 from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F401
+from gzutils.tools.files import first_line
+
+
+def weights_fingerprint(model: keras.Model) -> str:
+    """Hexadecimal digits that name a model's weights, whatever it is called."""
+    digest = hashlib.sha256()
+    for weights in model.get_weights():
+        digest.update(np.ascontiguousarray(weights).tobytes())
+    return digest.hexdigest()
 
 
 def load(path: Path | str) -> keras.Model:
-    """The model in a `.keras` file, which predicts by itself: uint8 (N, 64, 64, 3) -> float32 (N, 37).
+    """The model in a `.keras` file, which predicts by itself: uint8 (N, side, side, 3) -> float32 (N, 37).
 
     Raises:
         ValueError: there is no such file, it is damaged, or it holds code (a Lambda layer), which is never run.
@@ -21,7 +32,7 @@ def load(path: Path | str) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     # A damaged zip, JSON, HDF5 and an unknown or unsafe layer each fail in ways of their own.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} is no model of this kit, or damaged ({reason}); delete it and run the notebook that trains it"
+            f"{path} is no model of this kit, or damaged ({first_line(error)}); delete it and run the notebook that "
+            f"trains it"
         ) from None

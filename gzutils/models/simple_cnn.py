@@ -3,25 +3,29 @@
 import keras
 from keras import layers
 
+from gzutils.data.view import REPORT_VIEW
+from gzutils.decision_tree import COLUMNS
 
-def simple_cnn(width: float = 1.0) -> keras.Model:
-    """Builds the network: uint8 images (N, 64, 64, 3) -> 37 probabilities (N, 37) float32.
+
+def simple_cnn(width: float = 1.0, side: int = REPORT_VIEW.side) -> keras.Model:
+    """Builds the network: uint8 images (N, side, side, 3) -> 37 probabilities (N, 37) float32.
 
     Args:
         width: scales the number of filters of every convolution; 1.0, the report's, has 522,469 parameters. The dense
             layer keeps its size.
+        side: of the images, in pixels.
 
     Raises:
         ValueError: a width of 0 or less.
     """
     if not width > 0:
         raise ValueError(f"the width is {width}; it has to be above 0")
-    images = keras.Input((64, 64, 3), dtype="uint8", name="images")
+    images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     for number, filters in enumerate((32, 64, 128, 128), start=1):
         x = layers.Conv2D(max(1, round(filters * width)), 3, activation="relu", name=f"conv_{number}")(x)
         x = layers.MaxPooling2D(2, name=f"pool_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(512, activation="relu", name="dense")(x)
-    probabilities = layers.Dense(37, activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
     return keras.Model(images, probabilities, name="simple_cnn")

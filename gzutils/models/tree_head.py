@@ -3,27 +3,20 @@
 import keras
 from keras import layers, ops
 
-from gzutils.decision_tree import COLUMNS, WALK, source_columns
+from gzutils.decision_tree import COLUMNS, QUESTIONS, down_the_tree
 
 
 @keras.saving.register_keras_serializable("gzutils")
 class TreeProbabilities(layers.Layer):
     """37 numbers of any size -> 37 probabilities that keep all 11 identities of `decision_tree`: (N, 37) -> (N, 37).
 
-    A question's numbers become shares of 1 (softmax), and these are multiplied by the share of volunteers who get to
-    the question: the sum of the answers that lead there, or 1 for questions 1 and 6, which all labels have normalised.
+    A question's numbers become shares of 1 (softmax), which go down the tree (`decision_tree.down_the_tree`).
     It has no weights. Dieleman et al. (2015), https://arxiv.org/abs/1503.07077, end their network in much the same way.
     """
 
     def call(self, logits):
-        votes = {}
-        for asked in WALK:
-            shares = ops.softmax(logits[:, asked.slice], axis=-1)
-            sources = source_columns(asked.number)
-            if sources:
-                shares = shares * sum(votes[column] for column in sources)
-            votes |= {column: shares[:, place : place + 1] for place, column in enumerate(asked.columns)}
-        return ops.concatenate([votes[column] for column in COLUMNS], axis=-1)
+        shares = {question.number: ops.softmax(logits[:, question.slice], axis=-1) for question in QUESTIONS}
+        return ops.concatenate(down_the_tree(shares), axis=-1)
 
     def compute_output_shape(self, input_shape):
         return input_shape

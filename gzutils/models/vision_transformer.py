@@ -7,16 +7,19 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from gzutils.data.view import REPORT_VIEW
+from gzutils.decision_tree import COLUMNS
+
 CLASS_TOKENS = ("learnable", "zero")
 
 
-def cut_patches(images, patch_size: int):
-    """Cuts images (N, height, width, C) into patches, row by row: (N, patches, patch_size * patch_size * C)."""
+def split_into_patches(images, patch_size: int):
+    """Images (N, height, width, C) as their patches, row by row: (N, patches, patch_size * patch_size * C)."""
     height, width, channels = images.shape[1:]
     down, across = height // patch_size, width // patch_size
-    cut = ops.reshape(images, (-1, down, patch_size, across, patch_size, channels))
-    cut = ops.transpose(cut, (0, 1, 3, 2, 4, 5))  # a patch's place (down, across) before the pixels within it
-    return ops.reshape(cut, (-1, down * across, patch_size * patch_size * channels))
+    split = ops.reshape(images, (-1, down, patch_size, across, patch_size, channels))
+    split = ops.transpose(split, (0, 1, 3, 2, 4, 5))  # a patch's place (down, across) before the pixels within it
+    return ops.reshape(split, (-1, down * across, patch_size * patch_size * channels))
 
 
 @keras.saving.register_keras_serializable("gzutils")
@@ -32,7 +35,7 @@ class PatchEmbedding(layers.Layer):
         class_token: "learnable", or "zero" for one that stays zero; both start at zero.
 
     Raises:
-        ValueError: an argument makes no sense, or the images cannot be cut into whole patches.
+        ValueError: an argument makes no sense, or the images cannot be split into whole patches.
     """
 
     def __init__(self, patch_size: int, dimension: int, class_token: str = "learnable", **kwargs):
@@ -47,8 +50,8 @@ class PatchEmbedding(layers.Layer):
         height, width, channels = input_shape[1:]
         if height % self.patch_size or width % self.patch_size:
             raise ValueError(
-                f"images of {height} by {width} pixels cannot be cut into whole patches of {self.patch_size}; choose a "
-                f"patch size that divides both"
+                f"images of {height} by {width} pixels cannot be split into whole patches of {self.patch_size}; choose "
+                f"a patch size that divides both"
             )
         self.patches = (height // self.patch_size) * (width // self.patch_size)
         values = self.patch_size**2 * channels
@@ -68,7 +71,7 @@ class PatchEmbedding(layers.Layer):
         )
 
     def call(self, images):
-        tokens = ops.matmul(cut_patches(images, self.patch_size), self.kernel) + self.bias
+        tokens = ops.matmul(split_into_patches(images, self.patch_size), self.kernel) + self.bias
         class_tokens = ops.broadcast_to(self.token, (ops.shape(images)[0], 1, self.dimension))
         return ops.concatenate([class_tokens, tokens], axis=1) + self.position_embedding
 
@@ -104,7 +107,8 @@ def _dense_layers(x, units: tuple[int, ...], name: str):
 def vision_transformer(
     depth: int = 12,
     class_token: str = "learnable",
-    side: int = 64,
+    side: int = REPORT_VIEW.side,
+    enlarge_to: int | None = None,
     patch_size: int = 8,
     dimension: int = 64,
     heads: int = 8,
@@ -112,17 +116,18 @@ def vision_transformer(
     mlp_units: tuple[int, ...] = (128, 64),
     head_units: tuple[int, ...] = (64, 64),
 ) -> keras.Model:
-    """Builds the network: uint8 images (N, 64, 64, 3) -> 37 probabilities (N, 37) float32.
+    """Builds the network: uint8 images (N, side, side, 3) -> 37 probabilities (N, 37) float32.
 
     The defaults are the report's: 1,821,477 parameters. `BASE_MODEL` holds the arguments of the model that the report
-    cut down.
+    made smaller.
 
     Args:
         depth: number of encoder blocks.
         class_token: "learnable", as the report's text has it; "zero", as its code has it: 64 of the parameters are not
             trained.
-        side: the images are resized to so many pixels a side, inside the model.
-        patch_size: side of a patch in pixels; has to divide `side`.
+        side: of the images, in pixels.
+        enlarge_to: so many pixels a side, inside the model; None: the images stay as they are.
+        patch_size: side of a patch in pixels; has to divide that side.
         dimension: numbers in a token.
         heads, key_size: of each block's attention.
         mlp_units: sizes of each block's dense layers; the last has to be `dimension`.
@@ -133,14 +138,15 @@ def vision_transformer(
     """
     if depth < 1:
         raise ValueError(f"the depth is {depth}; the transformer needs at least 1 block")
-    if patch_size < 1 or side % patch_size:
-        raise ValueError(f"{side} pixels cannot be cut into whole patches of {patch_size}; choose a divisor of {side}")
+    seen = enlarge_to or side
+    if patch_size < 1 or seen % patch_size:
+        raise ValueError(f"{seen} pixels cannot be split into whole patches of {patch_size}; choose a divisor of it")
     if not mlp_units or mlp_units[-1] != dimension:
         raise ValueError(f"mlp_units is {mlp_units}; the last has to be the tokens' dimension, {dimension}")
-    images = keras.Input((64, 64, 3), dtype="uint8", name="images")
+    images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
-    if side != 64:
-        x = layers.Resizing(side, side, interpolation="bilinear", name="resize")(x)
+    if enlarge_to:
+        x = layers.Resizing(enlarge_to, enlarge_to, interpolation="bilinear", name="resize")(x)
     tokens = PatchEmbedding(patch_size, dimension, class_token, name="patch_embedding")(x)
     for number in range(1, depth + 1):
         tokens = transformer_block(tokens, heads, key_size, mlp_units, f"block_{number}")
@@ -149,14 +155,14 @@ def vision_transformer(
     x = layers.Flatten(name="class_token")(x)
     x = layers.LayerNormalization(epsilon=1e-6, name="head_norm")(x)
     x = _dense_layers(x, head_units, "head")
-    probabilities = layers.Dense(37, activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
     return keras.Model(images, probabilities, name="vision_transformer")
 
 
 # ViT-B/16 (Dosovitskiy et al. 2021, Table 1), with one hidden layer in the head, as the report describes it.
 BASE_MODEL = {
     "depth": 12,
-    "side": 224,
+    "enlarge_to": 224,
     "patch_size": 16,
     "dimension": 768,
     "heads": 12,
@@ -195,7 +201,7 @@ def attention_scores(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
     Args:
         model: built by `vision_transformer`, or loaded; it is not changed.
-        images: (N, 64, 64, 3) uint8.
+        images: (N, side, side, 3) uint8.
 
     Returns:
         (blocks, N, heads, tokens, tokens) float32: the row of a token says how it spreads its attention and sums to 1.
@@ -209,11 +215,11 @@ def attention_scores(model: keras.Model, images: np.ndarray) -> np.ndarray:
         raise ValueError(f"the model {model.name!r} has no attention layers; it is no Vision Transformer")
     # What each attention layer was given is computed first, then the layer is called once more on that: asking it
     # for its scores within a model would leave traces in the layer.
-    inputs = {name: model.get_layer(name.replace("attention", "norm_1")).output for name in names}
+    inputs = {name: model.get_layer(name).input for name in names}
     given = keras.Model(model.input, inputs)(images, training=False)
     scores = []
     for name in names:
-        _, score = model.get_layer(name)(given[name], given[name], return_attention_scores=True, training=False)
+        _, score = model.get_layer(name)(*given[name], return_attention_scores=True, training=False)
         scores.append(ops.convert_to_numpy(ops.cast(score, "float32")))
     return np.stack(scores)
 

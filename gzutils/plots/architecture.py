@@ -92,13 +92,13 @@ def _shown_patches(embedding: keras.layers.Layer) -> dict[int, float]:
 
 
 def _draw_patches(axes: Axes, image: np.ndarray, embedding: keras.layers.Layer, places: dict[int, float]) -> None:
-    """The image with its cuts, an arrow, and some of its patches at their places."""
+    """The image with the patches' borders, an arrow, and some of its patches at their places."""
     across = round(embedding.patches**0.5)
     size = image.shape[0] // across
     axes.imshow(image, extent=(0.0, 1.1, -0.6, 0.5), zorder=1)
-    for cut in np.arange(1, across) / across * 1.1:
-        axes.plot([cut, cut], [-0.6, 0.5], color=style.YELLOW, linewidth=0.5)
-        axes.plot([0, 1.1], [cut - 0.6, cut - 0.6], color=style.YELLOW, linewidth=0.5)
+    for border in np.arange(1, across) / across * 1.1:
+        axes.plot([border, border], [-0.6, 0.5], color=style.YELLOW, linewidth=0.5)
+        axes.plot([0, 1.1], [border - 0.6, border - 0.6], color=style.YELLOW, linewidth=0.5)
     axes.annotate("", (1.43, -0.1), (1.12, -0.1), arrowprops={"arrowstyle": "-|>", "color": style.GREY})
     for number, place in places.items():
         row, column = divmod(number - 1, across)

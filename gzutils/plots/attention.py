@@ -1,4 +1,4 @@
-"""What a Vision Transformer cuts, learns of places, and looks at (Dosovitskiy et al. 2021, Figures 6 and 7)."""
+"""What a Vision Transformer is shown, learns of places, and looks at (Dosovitskiy et al. 2021, Figures 6 and 7)."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +10,7 @@ from gzutils.plots import style
 
 
 def patches_of_image(image: np.ndarray, patches: np.ndarray) -> Figure:
-    """An image (side, side, 3) with its cuts, beside its patches (P, size, size, 3), numbered in reading order."""
+    """An image (side, side, 3) with its patches' borders, and the patches (P, size, size, 3), numbered row by row."""
     side, size = image.shape[0], patches.shape[1]
     across = side // size
     figure = plt.figure(figsize=(style.WIDTH, 4.75))
@@ -18,10 +18,10 @@ def patches_of_image(image: np.ndarray, patches: np.ndarray) -> Figure:
     width = (top - bottom) * 4.75 / style.WIDTH
     left = figure.add_axes((0.005, bottom, width, top - bottom))
     left.imshow(image)
-    left.set_title(f"{side} by {side} pixels, and the cuts")
-    for cut in range(size, side, size):
-        left.axhline(cut - 0.5, color=style.YELLOW, linewidth=0.8)
-        left.axvline(cut - 0.5, color=style.YELLOW, linewidth=0.8)
+    left.set_title(f"{side} by {side} pixels, and the patches' borders")
+    for border in range(size, side, size):
+        left.axhline(border - 0.5, color=style.YELLOW, linewidth=0.8)
+        left.axvline(border - 0.5, color=style.YELLOW, linewidth=0.8)
     style.hide_axes(left)
     right = figure.add_gridspec(
         across, across, left=0.995 - width, right=0.995, bottom=bottom, top=top, wspace=0.12, hspace=0.12

@@ -33,7 +33,7 @@ def steps(image: np.ndarray, maps: np.ndarray, slopes: np.ndarray, weights: np.n
     """Grad-CAM of one answer, step by step, with the feature maps that weigh most.
 
     Args:
-        image: (64, 64, 3) uint8. maps, slopes: (h, w, C), the feature maps and the answer's gradient at each.
+        image: (side, side, 3) uint8. maps, slopes: (h, w, C), the feature maps and the answer's gradient at each.
         weights: (C,), the slopes' means; shown relative to the largest. answer: in words.
     """
     shown = np.sort(np.argsort(-np.abs(weights), kind="stable")[:5])
@@ -85,7 +85,7 @@ def all_questions(image: np.ndarray, heat: np.ndarray, answers: np.ndarray, prob
     """A galaxy and its heat maps for all questions, each with its answer and what the model gives it.
 
     Args:
-        image: (64, 64, 3) uint8. heat: (11, h, w). answers: (11,) columns 0 to 36. probabilities: (37,).
+        image: (side, side, 3) uint8. heat: (11, h, w). answers: (11,) columns 0 to 36. probabilities: (37,).
     """
     figure, axes = plt.subplots(3, 4, figsize=(style.WIDTH, 9.7))
     figure.subplots_adjust(0.004, 0.045, 0.996, 0.925, wspace=0.04, hspace=0.33)
@@ -107,7 +107,7 @@ def galaxies_and_questions(images: np.ndarray, heat: np.ndarray, numbers: list[i
     """Several galaxies, a column each, above their heat maps for some questions, a row each.
 
     Args:
-        images: (N, 64, 64, 3) uint8. heat: (N, questions, h, w). numbers: of the questions.
+        images: (N, side, side, 3) uint8. heat: (N, questions, h, w). numbers: of the questions.
         titles: of the maps, by galaxy.
     """
     rows, columns = len(numbers) + 1, len(images)
@@ -145,7 +145,7 @@ def regions(images: np.ndarray, heat: np.ndarray, inside: np.ndarray, titles: li
     """Galaxies under their heat maps, and the outline of where the part that was asked for truly is.
 
     Args:
-        images: (N, 64, 64, 3) uint8. heat: (N, h, w). inside: (N, 64, 64) bool. titles: one a galaxy.
+        images: (N, side, side, 3) uint8. heat: (N, h, w). inside: (N, side, side) bool. titles: one a galaxy.
     """
     count = len(images)
     side = style.WIDTH / count

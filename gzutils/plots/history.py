@@ -1,6 +1,7 @@
 """How a training went and what it reached (report, Figures 8 to 11)."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -43,14 +44,16 @@ def training_history(
     return figure
 
 
-def rmse_by_question(values: dict[str, pd.Series]) -> Figure:
-    """RMSE of each question, one bar a predictor (name -> series indexed 1 to 11)."""
+def rmse_by_question(values: dict[str, dict[int, float]]) -> Figure:
+    """RMSE of each question, one bar a predictor (name -> `metrics.rmse_by_question`)."""
     figure, axes = plt.subplots(figsize=(style.WIDTH, 4.8))
     height = 0.8 / len(values)
     colours = (style.GUESS, style.PREDICTED, style.GREEN, style.PURPLE, style.ORANGE)
-    for place, ((name, series), colour) in enumerate(zip(values.items(), colours, strict=False)):
-        axes.barh(series.index + (place - (len(values) - 1) / 2) * height, series, height, color=colour, label=name)
-    axes.set_yticks([q.number for q in QUESTIONS], [f"{q.number}. {q.text}" for q in QUESTIONS], fontsize=8)
+    numbers = np.array([q.number for q in QUESTIONS])
+    for place, ((name, errors), colour) in enumerate(zip(values.items(), colours, strict=False)):
+        places = numbers + (place - (len(values) - 1) / 2) * height
+        axes.barh(places, [errors[number] for number in numbers], height, color=colour, label=name)
+    axes.set_yticks(numbers, [f"{q.number}. {q.text}" for q in QUESTIONS], fontsize=8)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.set(xlabel="RMSE over the question's answers (share of volunteers)")

@@ -14,8 +14,8 @@ def shown_to_the_base(images: np.ndarray, inputs: dict[str, np.ndarray]) -> Figu
     """Galaxies as they are, enlarged, and how the enlarged values are spread under each scaling.
 
     Args:
-        images: (N, 64, 64, 3) uint8.
-        inputs: name of a scaling -> what the base's first convolution gets, (N, side, side, 3); the first is 0 ... 1.
+        images: (N, side, side, 3) uint8.
+        inputs: name of a scaling -> what the base is shown, (N, larger, larger, 3); the first is 0 ... 1.
     """
     count = len(images)
     cell = style.WIDTH / count
@@ -28,7 +28,7 @@ def shown_to_the_base(images: np.ndarray, inputs: dict[str, np.ndarray]) -> Figu
     for column in range(count):
         axes[0, column].imshow(images[column])
         axes[1, column].imshow(np.clip(enlarged[column], 0, 1))
-    axes[0, 0].set_title("As stored: 64 x 64 pixels", fontsize=10)
+    axes[0, 0].set_title("As stored: {} x {} pixels".format(*images.shape[1:3]), fontsize=10)
     axes[1, 0].set_title("Enlarged: {} x {} pixels".format(*enlarged.shape[1:3]), fontsize=10)
     panels = values.subplots(1, len(inputs), sharey=True)
     values.subplots_adjust(0.07, 0.2, 0.99, 0.86, wspace=0.08)

@@ -4,58 +4,25 @@ The tree is that of the report's Figure 1 (see `plots.tree`); here the branches 
 """
 
 import textwrap
-from dataclasses import dataclass
-from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
-from matplotlib.path import Path as Route
+from matplotlib.patches import PathPatch, Rectangle
 
 from gzutils import decision_tree
-from gzutils.decision_tree import QUESTIONS, Question
-from gzutils.plots import heat_maps, style
+from gzutils.decision_tree import Question
+from gzutils.plots import heat_maps, style, tree_layout
+from gzutils.plots.tree_layout import Card
 
-HEIGHT = 11.35  # inches, as all lengths here; x from the left, y from the top
-PAD, LINE, CELL, ROW, GAP, BAR = 0.07, 0.15, 0.38, 0.245, 0.06, 0.065
-BETWEEN = 0.12  # answers that stand side by side
+HEIGHT = tree_layout.HEIGHT + 0.22  # inches, as all lengths here; x from the left, y from the top
+BAR = 0.065
 BRANCH = 0.5  # how wide a branch is that all volunteers take
 PICTURES = 7.55  # where the column of pictures begins
 HEADING, TEXT = 8.5, 8  # points
 INK, FAINT = "#222222", "#5F5F5F"
 ON, OFF, OFF_BAR, TRACK, EDGE = style.PREDICTED, "#CFD8E0", "#8FA3B5", "#ECEFF2", "#BEC6CE"
-
-
-@dataclass(frozen=True)
-class Card:
-    """Where a question stands: its centre, top and width, and how many answers stand in a row."""
-
-    x: float
-    y: float
-    width: float
-    across: int
-    lines: int = 1
-
-    @property
-    def cell_height(self) -> float:
-        return ROW if self.across == 1 else CELL
-
-
-CARDS = {
-    1: Card(3.65, 0.08, 5.9, 3),
-    2: Card(3.9, 1.29, 3.0, 2),
-    7: Card(1.25, 1.29, 2.2, 1),
-    9: Card(3.45, 2.56, 2.5, 1, lines=2),
-    3: Card(6.1, 2.56, 2.6, 2, lines=2),
-    4: Card(6.1, 3.8, 2.6, 2, lines=2),
-    10: Card(3.45, 5.08, 2.65, 3, lines=2),
-    11: Card(3.45, 6.28, 2.95, 3),
-    5: Card(5.9, 7.87, 3.0, 2, lines=2),
-    6: Card(4.4, 9.43, 4.4, 2),
-    8: Card(2.62, 10.38, 5.14, 7),
-}
 
 
 def draw_walk(
@@ -64,7 +31,7 @@ def draw_walk(
     """One galaxy's shares on the decision tree, the most probable path in colour, and the heat maps along that path.
 
     Args:
-        image: (64, 64, 3) uint8, the galaxy as the model sees it.
+        image: (side, side, 3) uint8, the galaxy as the model sees it.
         name: what it is called.
         shares: (37,), predicted. They are drawn as they are, also where they break the tree.
         heat: (11, h, w), one map a question for its most probable answer, or (1, h, w), one map for all of them.
@@ -76,147 +43,44 @@ def draw_walk(
     axes.axis("off")
     path = decision_tree.most_probable_path(shares)
     chosen = {question.number: answer for question, answer in path}
-    for number, answer, points in _branches():
-        _draw_branch(
-            axes, points, _passing(shares, number, answer), number in chosen and answer in (None, chosen[number])
-        )
-    for question in QUESTIONS:
-        _draw_question(axes, question, shares, votes, chosen.get(question.number))
-    for x, y in (_leaving(1, 2), _leaving(6, 1)):
-        axes.text(x, y + 0.5, "end", ha="center", va="center", fontsize=TEXT, color=FAINT)
+    for number, answer, points in tree_layout.branches():
+        on_path = number in chosen and answer in (None, chosen[number])
+        width = max(72 * BRANCH * tree_layout.passing(shares, number, answer), 0.6)
+        looks = {"edgecolor": ON, "zorder": 1.5} if on_path else {"edgecolor": OFF, "zorder": 1}
+        route = tree_layout.curve(points)
+        axes.add_patch(PathPatch(route, facecolor="none", linewidth=width, capstyle="butt", **looks))
+    for card in tree_layout.CARDS.values():
+        _draw_question(axes, card, shares, votes, chosen.get(card.number))
+    tree_layout.draw_ends(axes, fontsize=TEXT, color=FAINT)
     _draw_pictures(figure, axes, image, name, heat, path)
     _draw_legend(axes, votes is not None)
     return figure
 
 
-# ---- where things stand
-
-
-def _cell(number: int, answer: int) -> tuple[float, float, float]:
-    """Left edge, upper edge and width of an answer's bar."""
-    card = CARDS[number]
-    inner = card.width - 2 * PAD
-    width = (inner - (card.across - 1) * BETWEEN) / card.across
-    row, column = divmod(answer, card.across)
-    left = card.x - inner / 2 + column * (width + BETWEEN)
-    top = card.y + PAD + card.lines * LINE + GAP + row * (card.cell_height + GAP)
-    return left, top, width
-
-
-def _bottom(number: int) -> float:
-    last = len(decision_tree.question(number).answers) - 1
-    return _cell(number, last)[1] + CARDS[number].cell_height + PAD
-
-
-def _leaving(number: int, answer: int | None) -> tuple[float, float]:
-    """Where a branch leaves a question: below an answer, or (None) below the whole question."""
-    if answer is None:
-        return CARDS[number].x, _bottom(number)
-    left, _, width = _cell(number, answer)
-    return left + width / 2, _bottom(number)
-
-
-def _branches() -> list[tuple[int, int | None, list[tuple[float, float]]]]:
-    """Question, answer (None: all of them) and the points that its branch passes, from top to bottom."""
-
-    def down(number: int, answer: int | None, *points: tuple[float, float]) -> tuple:
-        return number, answer, [_leaving(number, answer), *points]
-
-    def top(number: int, shift: float = 0.0) -> tuple[float, float]:
-        return CARDS[number].x + shift, CARDS[number].y
-
-    end_of_1, end_of_6 = _leaving(1, 2), _leaving(6, 1)
-    lane, above_10, above_6 = 1.75, CARDS[10].y - 0.25, CARDS[6].y - 0.85
-    return [
-        down(1, 0, top(7)),
-        down(1, 1, top(2)),
-        down(1, 2, (end_of_1[0], end_of_1[1] + 0.4)),
-        down(2, 0, top(9)),
-        down(2, 1, top(3)),
-        down(3, None, top(4)),
-        down(4, 0, top(10)),
-        down(4, 1, (_leaving(4, 1)[0], CARDS[5].y - 0.5), top(5, 0.8)),
-        down(10, None, top(11)),
-        (11, None, [(CARDS[11].x + 0.5, _bottom(11)), top(5, -0.9)]),
-        down(7, None, (1.0, above_10), (1.0, above_6), top(6, -1.5)),
-        down(9, None, (lane, above_10), (lane, above_6), top(6, -0.6)),
-        down(5, None, top(6, 1.3)),
-        down(6, 0, top(8)),
-        down(6, 1, (end_of_6[0], end_of_6[1] + 0.4)),
-    ]
-
-
-# ---- what is drawn
-
-
-def _passing(shares: np.ndarray, number: int, answer: int | None) -> float:
-    votes = shares[decision_tree.question(number).slice]
-    return float(votes.sum() if answer is None else votes[answer])
-
-
-def _draw_branch(axes: Axes, points: list[tuple[float, float]], share: float, on_path: bool) -> None:
-    corners, codes = [points[0]], [Route.MOVETO]
-    for (x, y), (x_next, y_next) in pairwise(points):
-        half = (y + y_next) / 2
-        corners += [(x, half), (x_next, half), (x_next, y_next)]
-        codes += [Route.CURVE4] * 3
-    axes.add_patch(
-        PathPatch(
-            Route(corners, codes),
-            facecolor="none",
-            edgecolor=ON if on_path else OFF,
-            linewidth=max(72 * BRANCH * share, 0.6),
-            capstyle="butt",
-            zorder=1.5 if on_path else 1,
-        )
-    )
-
-
-def _draw_question(
-    axes: Axes, question: Question, shares: np.ndarray, votes: np.ndarray | None, chosen: int | None
-) -> None:
-    card = CARDS[question.number]
-    left, height = card.x - card.width / 2, _bottom(question.number) - card.y
-    edge, width = (ON, 1.6) if chosen is not None else (EDGE, 0.9)
-    shape = "round,pad=0,rounding_size=0.07"
-    axes.add_patch(
-        FancyBboxPatch(
-            (left, card.y), card.width, height, shape, facecolor="white", edgecolor=edge, linewidth=width, zorder=2
-        )
-    )
-    lines = _heading(question)
-    colour, weight = (INK, "bold") if chosen is not None else (FAINT, "normal")
-    for number, line in enumerate(lines):
-        y = card.y + PAD + (number + 0.55 + (card.lines - len(lines)) / 2) * LINE
-        axes.text(card.x, y, line, ha="center", va="center", fontsize=HEADING, color=colour, weight=weight, zorder=4)
-    for answer, words in enumerate(question.answers):
-        column = question.slice.start + answer
+def _draw_question(axes: Axes, card: Card, shares: np.ndarray, votes: np.ndarray | None, chosen: int | None) -> None:
+    edge, width, colour, weight = (EDGE, 0.9, FAINT, "normal") if chosen is None else (ON, 1.6, INK, "bold")
+    box = {"facecolor": "white", "edgecolor": edge, "linewidth": width}
+    tree_layout.draw_card(axes, card, box, fontsize=HEADING, color=colour, weight=weight)
+    for answer in range(len(card.question.answers)):
+        column = card.question.slice.start + answer
         voted = None if votes is None else float(votes[column])
-        _draw_answer(axes, question.number, answer, words, float(shares[column]), voted, answer == chosen)
+        _draw_answer(axes, card, answer, float(shares[column]), voted, answer == chosen)
 
 
-def _heading(question: Question) -> list[str]:
-    card = CARDS[question.number]
-    return textwrap.wrap(f"{question.number}. {question.text}", int((card.width - 2 * PAD) / 0.069))
-
-
-def _draw_answer(
-    axes: Axes, number: int, answer: int, words: str, share: float, voted: float | None, chosen: bool
-) -> None:
-    left, top, width = _cell(number, answer)
-    height = CARDS[number].cell_height
-    bar = top + height - BAR
+def _draw_answer(axes: Axes, card: Card, answer: int, share: float, voted: float | None, chosen: bool) -> None:
+    left, top, width = card.cell(answer)
+    bar = top + card.cell_height - BAR
     axes.add_patch(Rectangle((left, bar), width, BAR, facecolor=TRACK, edgecolor="none", zorder=3))
     colour = ON if chosen else OFF_BAR
     axes.add_patch(Rectangle((left, bar), width * share, BAR, facecolor=colour, edgecolor="none", zorder=3.1))
-    said = percent(share)
+    words, said = card.question.answers[answer], percent(share)
     if voted is not None and voted >= 0.005:
         axes.plot([left + width * voted] * 2, [bar - 0.025, bar + BAR + 0.025], color=INK, linewidth=2, zorder=3.2)
     if voted is not None:
         said += f" ({percent(voted)})"
     colour, weight = (INK if share >= 0.005 else FAINT), ("bold" if chosen else "normal")
     looks = {"fontsize": TEXT, "color": colour, "zorder": 4, "weight": weight, "va": "center"}
-    if CARDS[number].across == 1:
+    if card.across == 1:
         axes.text(left, top + 0.085, words, ha="left", **looks)
         axes.text(left + width, top + 0.085, said, ha="right", **looks)
     else:

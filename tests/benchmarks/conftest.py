@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gzutils import backend, challenge, dataset, files, preprocessing
-from gzutils.simulation import survey
-from gzutils.solutions import read_solutions, write_solutions
+from gzutils.data import challenge, preprocessing
+from gzutils.data.simulation import survey
+from gzutils.data.solutions import read_solutions, write_solutions
+from gzutils.data.store import Store, open_store
+from gzutils.tools import backend, records
 
 ROOT = Path(__file__).parents[2]
 ROWS = pytest.StashKey[list[dict]]()
@@ -123,15 +125,15 @@ def many(raw) -> Callable:
 def made_store(many, tmp_path_factory) -> Callable:
     """A function that makes a store of so many galaxies, see `many`."""
 
-    def make(count: int) -> dataset.Store:
+    def make(count: int) -> Store:
         folder = tmp_path_factory.mktemp("store")
-        return dataset.open_store(preprocessing.build_store(many(folder / "raw", count), folder / "store"))
+        return open_store(preprocessing.build_store(many(folder / "raw", count), folder / "store"))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def store(made_store) -> dataset.Store:
+def store(made_store) -> Store:
     """768 galaxies as a store."""
     return made_store(768)
 
@@ -154,7 +156,7 @@ def pytest_terminal_summary(terminalreporter, config):
     if not rows:
         return
     machine = _machine(config)
-    files.write_json(config.getoption("table"), {"machine": machine, "rows": rows})
+    records.write_json(config.getoption("table"), {"machine": machine, "rows": rows})
     terminalreporter.section("benchmarks")
     for line in (COLUMNS, ["---"] * len(COLUMNS), *([row[name] for name in COLUMNS] for row in rows)):
         terminalreporter.write_line(f"| {' | '.join(line)} |")

@@ -13,10 +13,13 @@ import json
 import statistics
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from gzutils import backend, parameters
+from gzutils import parameters
+from gzutils.data.store import open_store, split_galaxies
+from gzutils.learning import metrics
+from gzutils.learning.predict import mean_prediction, predict
+from gzutils.tools import backend
 
 MODELS = ("parallel_cnn", "vision_transformer", "vgg16", "resnet50")
 
@@ -40,24 +43,23 @@ def measure(name: str, precision: str, store, split, epochs: int, patience: int,
     """Trains for some epochs as the notebooks do and says what they took."""
     import keras
 
-    from gzutils import evaluation, features, training
-    from gzutils.augmentation import RandomAffine
-    from gzutils.losses import ConstrainedMeanSquaredError
-    from gzutils.profiles import Training
-    from gzutils.simulation import survey
+    from gzutils.data.simulation import survey
+    from gzutils.learning import features, training
+    from gzutils.learning.augmentation import RandomAffine
+    from gzutils.learning.losses import ConstrainedMeanSquaredError
+    from gzutils.learning.recipe import Recipe
 
     backend.configure(precision)
     keras.utils.set_random_seed(0)
     model = build(name)
-    settings = Training(epochs=epochs, patience=patience, batch_size=batch_size)
+    loss, augmentation = ConstrainedMeanSquaredError(), RandomAffine(seed=0)
+    recipe = Recipe(epochs, patience, batch_size, loss=loss, augmentation=augmentation)
     with tempfile.TemporaryDirectory() as folder:
-        trained = training.train(
-            model, store, split, settings, ConstrainedMeanSquaredError(), folder, RandomAffine(seed=0)
-        )
+        trained = training.train(model, store.examples(), split, recipe, folder)
     # Compiles for whole batches and for the rest: JAX does so once for each shape.
-    evaluation.predict(model, store, split.test[: batch_size + len(split.test) % batch_size], batch_size)
+    predict(model, store.images, split.test[: batch_size + len(split.test) % batch_size], batch_size)
     start = time.perf_counter()
-    predicted = evaluation.predict(model, store, split.test, batch_size)
+    predicted = predict(model, store.images, split.test, batch_size)
     predicting = time.perf_counter() - start
     voted = store.labels[split.test]
     truth = survey.true_labels(0, store.galaxy_ids[split.test])
@@ -79,17 +81,14 @@ def measure(name: str, precision: str, store, split, epochs: int, patience: int,
         "predicted_images_per_second": round(len(split.test) / predicting),
         "epochs": len(seconds),
         "best_epoch": int(trained.best_epoch),
-        "test_rmse": evaluation.rmse(predicted, voted),
-        "test_rmse_interval": evaluation.rmse_interval(predicted, voted),
-        "mean_guess_test_rmse": evaluation.rmse(evaluation.mean_prediction(store, split), voted),
-        "noise_floor_test_rmse": evaluation.noise_floor(truth, voted),
+        "test_rmse": metrics.rmse(predicted, voted),
+        "test_rmse_interval": metrics.rmse_interval(predicted, voted),
+        "mean_guess_test_rmse": metrics.rmse(mean_prediction(store, split), voted),
+        "noise_floor_test_rmse": metrics.noise_floor(truth, voted),
     }
     if name in ("vgg16", "resnet50"):
-        once = replace(settings, feature_copies=0)
         with tempfile.TemporaryDirectory() as folder:
-            head = features.train_head(
-                build(name), store, split, once, ConstrainedMeanSquaredError(), folder, RandomAffine(seed=0)
-            )
+            head = features.train_head(build(name), store.examples(), split, recipe, folder, copies=0)
         from_features = statistics.median(list(head.trained.history["seconds"])[1:])
         result |= {
             "seconds_features_once": head.feature_seconds,
@@ -113,12 +112,12 @@ def main() -> None:
     options = parser.parse_args()
     backend.load()
 
-    from gzutils import dataset, preprocessing
+    from gzutils.data import preprocessing
 
     start = time.perf_counter()
-    store = dataset.open_store(preprocessing.find_or_make_store("simulated", options.data, None, options.galaxies, 0))
+    store = open_store(preprocessing.find_or_make_store("simulated", options.data, None, options.galaxies, 0))
     print(json.dumps({"galaxies": len(store), "seconds_to_make": round(time.perf_counter() - start, 1)}), flush=True)
-    split = dataset.split_galaxies(len(store), 0)
+    split = split_galaxies(len(store), 0)
     for name in options.models:
         for precision in options.precisions:
             result = measure(

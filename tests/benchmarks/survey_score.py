@@ -16,7 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gzutils import backend
+from gzutils.data.store import open_store, split_galaxies
+from gzutils.learning import metrics
+from gzutils.learning.predict import predict
+from gzutils.tools import backend
 
 
 def ratio(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int = 2000) -> dict:
@@ -52,37 +55,37 @@ def main() -> None:
 
     import keras
 
-    from gzutils import dataset, evaluation, preprocessing, training
-    from gzutils.augmentation import RandomAffine
+    from gzutils.data import preprocessing
+    from gzutils.data.simulation.survey import true_labels
     from gzutils.decision_tree import QUESTIONS
-    from gzutils.losses import ConstrainedMeanSquaredError
+    from gzutils.learning import training
+    from gzutils.learning.augmentation import RandomAffine
+    from gzutils.learning.losses import ConstrainedMeanSquaredError
+    from gzutils.learning.recipe import Recipe
     from gzutils.models.parallel_cnn import parallel_cnn
-    from gzutils.profiles import Training
-    from gzutils.simulation.survey import true_labels
 
     simulated = preprocessing.find_or_make_store("simulated", options.data, None, options.galaxies, options.seed)
-    store = dataset.open_store(simulated)
-    split = dataset.split_galaxies(len(store), options.seed)
-    settings = Training(epochs=options.epochs, patience=options.epochs, batch_size=options.batch_size)
+    store = open_store(simulated)
+    split = split_galaxies(len(store), options.seed)
+    settings = {"epochs": options.epochs, "patience": options.epochs, "batch_size": options.batch_size}
     keras.utils.set_random_seed(options.seed)
     model = parallel_cnn(0.25, 0.9)
     with tempfile.TemporaryDirectory() as folder:
         augmentation = RandomAffine(rotation=options.rotation, seed=options.seed)
-        loss = ConstrainedMeanSquaredError()
+        recipe = Recipe(**settings, loss=ConstrainedMeanSquaredError(), augmentation=augmentation)
         kept = options.keep or Path(folder) / "model"
-        trained = training.train(model, store, split, settings, loss, kept, augmentation, options.seed)
-        real = dataset.open_store(preprocessing.find_or_make_store("kaggle", folder, options.sample.resolve()))
+        trained = training.train(model, store.examples(), split, recipe, kept, options.seed)
+        real = open_store(preprocessing.find_or_make_store("kaggle", folder, options.sample.resolve()))
         real_labels = np.asarray(real.labels, np.float64)
-        predicted = evaluation.predict(model, real, np.arange(len(real)))
+        predicted = predict(model, real.images, np.arange(len(real)))
     simulated_labels = store.labels[split.test]
     result = {
         "real": ratio(predicted, real_labels),
-        "simulated": ratio(evaluation.predict(model, store, split.test), simulated_labels),
-        "noise_floor_rmse": evaluation.noise_floor(
+        "simulated": ratio(predict(model, store.images, split.test), simulated_labels),
+        "noise_floor_rmse": metrics.noise_floor(
             true_labels(options.seed, store.galaxy_ids[split.test]), simulated_labels
         ),
-        "training": vars(settings)
-        | {"galaxies": len(store), "best_epoch": trained.best_epoch, "device": backend.device()},
+        "training": settings | {"galaxies": len(store), "best_epoch": trained.best_epoch, "device": backend.device()},
         "questions": {
             f"{q.number} {q.short}": {
                 "ratio": round(ratio(predicted[:, q.slice], real_labels[:, q.slice])["ratio"], 3),

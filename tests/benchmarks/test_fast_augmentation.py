@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from gzutils.augmentation import RandomAffine
+from gzutils.learning.augmentation import RandomAffine
 
 GALAXIES, BATCH = 2048, 128
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 import keras
 import pytest
 
-from gzutils import features, profiles
-from gzutils.augmentation import RandomAffine
-from gzutils.dataset import split_galaxies
-from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils import profiles
+from gzutils.data.store import split_galaxies
+from gzutils.learning import features
+from gzutils.learning.augmentation import RandomAffine
+from gzutils.learning.losses import ConstrainedMeanSquaredError
 from gzutils.models import pretrained
 
 
@@ -25,14 +26,14 @@ def as_many_as_quick(made_store):
 def test_ten_epochs(as_many_as_quick, against, tmp_path, network):
     store = as_many_as_quick
     split = split_galaxies(len(store))
-    quick = getattr(profiles.get("quick"), network)
+    quick = profiles.get("quick").plans[network]
 
     def train(copies):
         keras.utils.set_random_seed(0)
         model = getattr(pretrained, network)(initial_weights="random", **quick.model)
-        settings = replace(quick, epochs=10, patience=10, feature_copies=copies)
         loss, augmentation, folder = ConstrainedMeanSquaredError(), RandomAffine(seed=0), tmp_path / str(copies)
-        return lambda: features.train_head(model, store, split, settings, loss, folder, augmentation)
+        recipe = replace(quick.recipe, epochs=10, patience=10, loss=loss, augmentation=augmentation)
+        return lambda: features.train_head(model, store.examples(), split, recipe, folder, copies=copies)
 
     # One round without a first one: each compiles its network anew, as each training does.
     against(

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from gzutils import backend, grad_cam
+from gzutils.learning import grad_cam
 from gzutils.models.parallel_cnn import parallel_cnn
+from gzutils.tools import backend
 
 GALAXIES, ALONE = 64, 8
 
@@ -14,7 +15,7 @@ def test_heat_maps(store, against):
     model = parallel_cnn()
     images = np.array(store.images[:GALAXIES])
     answers = grad_cam.most_probable_answers(model.predict(images, verbose=0))
-    to_maps, head = grad_cam.cut(model)
+    to_maps, head = grad_cam.maps_and_head(model)
     made = {}
 
     def together():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gzutils import preprocessing
+from gzutils.data import preprocessing
 
 ALL = 61_578  # as many as the challenge has
 
@@ -54,7 +54,7 @@ def test_store_from_jpegs(many, against, tmp_path):
 MEMORY = """
 import re, resource, sys
 from pathlib import Path
-from gzutils import challenge, preprocessing
+from gzutils.data import challenge, preprocessing
 raw, store = map(Path, sys.argv[1:])
 preprocessing.build_store(challenge.find(raw, raw), store)
 own = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

@@ -4,13 +4,17 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gzutils import dataset, files
-from gzutils.preprocessing import STORE_VERSION
+from gzutils.data.preprocessing import STORE_VERSION
+from gzutils.data.store import open_store, split_galaxies
+from gzutils.data.view import REPORT_VIEW
+from gzutils.learning.batches import Batches
+from gzutils.tools import records
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,9 +26,10 @@ def empty_store(folder, count):
     del images
     np.save(folder / "labels.npy", np.zeros((count, 37), np.float32))
     np.save(folder / "galaxy_ids.npy", np.arange(count))
-    sums = {name: files.sha256(folder / name) for name in ("labels.npy", "galaxy_ids.npy")}
-    manifest = {"version": STORE_VERSION, "galaxies": count, "sha256": sums | {"images.npy": "not asked for"}}
-    files.write_json(folder / "manifest.json", manifest)
+    sums = {name: records.sha256(folder / name) for name in ("labels.npy", "galaxy_ids.npy")}
+    sums["images.npy"] = "not asked for"
+    manifest = {"version": STORE_VERSION, "galaxies": count, "view": asdict(REPORT_VIEW), "sha256": sums}
+    records.write_json(folder / "manifest.json", manifest)
     return folder
 
 
@@ -34,9 +39,9 @@ def test_first_batch(record, tmp_path):
     for _ in range(15):
         for count, folder in stores.items():
             start = time.perf_counter()
-            store = dataset.open_store(folder)
-            rows = dataset.split_galaxies(count).train
-            images, _ = dataset.Batches(store, rows, 128, order_seed=(0, 0))[0]
+            store = open_store(folder)
+            rows = split_galaxies(count).train
+            images, _ = Batches(store.examples(), rows, 128, order_seed=(0, 0))[0]
             seconds.setdefault(count, []).append(time.perf_counter() - start)
             assert images.shape == (128, 64, 64, 3)
     few, many = (1000 * statistics.median(values) for values in seconds.values())

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from gzutils import training
-from gzutils.augmentation import RandomAffine
-from gzutils.dataset import Split
-from gzutils.losses import ConstrainedMeanSquaredError
+from gzutils.data.store import Split
+from gzutils.learning import training
+from gzutils.learning.augmentation import RandomAffine
+from gzutils.learning.batches import set_draws
+from gzutils.learning.losses import ConstrainedMeanSquaredError
+from gzutils.learning.recipe import Recipe
 from gzutils.models.parallel_cnn import parallel_cnn
-from gzutils.profiles import Training
 
 
 def bare_epoch(width, store, batch_size, steps, validation_steps):
@@ -44,7 +45,6 @@ def test_share_of_an_epoch(store, record, tmp_path, monkeypatch, width, batch_si
     bare = bare_epoch(width, store, batch_size, steps, validation_steps)
     bare()
     begun, ended, alone = [], [], []
-    set_draws = training.set_draws
 
     def at_the_start_of_an_epoch(*arguments):
         ended.append(time.perf_counter())
@@ -54,9 +54,9 @@ def test_share_of_an_epoch(store, record, tmp_path, monkeypatch, width, batch_si
         set_draws(*arguments)
 
     monkeypatch.setattr(training, "set_draws", at_the_start_of_an_epoch)
-    settings = Training(epochs=epochs, patience=epochs, batch_size=batch_size)
     loss, augmentation = ConstrainedMeanSquaredError(), RandomAffine(seed=0)
-    training.train(parallel_cnn(width), store, split, settings, loss, tmp_path, augmentation)
+    recipe = Recipe(epochs, epochs, batch_size, loss=loss, augmentation=augmentation)
+    training.train(parallel_cnn(width), store.examples(), split, recipe, tmp_path)
     # From one epoch's start to the next one's; the first also compiles.
     whole = np.subtract(ended[1:], begun[:-1])[1:]
     alone = alone[1:-1]

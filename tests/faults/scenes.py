@@ -23,9 +23,13 @@ import pytest
 import work
 from conftest import make_zip, noise_jpeg
 
-from gzutils import challenge, dataset, files, jpegs, runs, training
-from gzutils.challenge import SOLUTIONS, TRAINING_IMAGES
-from gzutils.solutions import read_solutions
+from gzutils.course import runs
+from gzutils.data import challenge, jpegs
+from gzutils.data.challenge import SOLUTIONS, TRAINING_IMAGES
+from gzutils.data.solutions import read_solutions
+from gzutils.data.store import open_store, split_galaxies
+from gzutils.learning.checkpoint import Checkpoint
+from gzutils.tools import files, records
 
 REFUSED, LEFT_OUT, TAKEN, MADE_ANEW = "refused", "galaxy left out", "read as it is meant", "made anew"
 
@@ -88,7 +92,7 @@ def picture(spoil):
     """One of ten pictures of the challenge is spoilt: `spoil` of its bytes."""
 
     def scene(made, folder):
-        whole = dataset.open_store(next((made.store / "data").glob("store-*")))
+        whole = open_store(next((made.store / "data").glob("store-*")))
         work.copy(made.store / "raw", folder / "raw")
         path = folder / "raw" / TRAINING_IMAGES / "100053.jpg"
         path.write_bytes(spoil(path.read_bytes()))
@@ -97,7 +101,7 @@ def picture(spoil):
             jpegs.preprocess(path.read_bytes())
         assert tracemalloc.get_traced_memory()[1] < 20_000_000, "it was decoded"
         tracemalloc.stop()
-        store = dataset.open_store(work.store(folder), verify_images=True)
+        store = open_store(work.store(folder), verify_images=True)
         kept = whole.galaxy_ids != 100053
         for name in ("galaxy_ids", "labels", "images"):
             np.testing.assert_array_equal(getattr(store, name), getattr(whole, name)[kept])
@@ -125,7 +129,7 @@ def unmatched(made, folder):
     work.copy(made.store / "raw", folder / "raw")
     images = folder / "raw" / TRAINING_IMAGES
     (images / "100008.jpg").rename(images / "100009.jpg")
-    store = dataset.open_store(work.store(folder))
+    store = open_store(work.store(folder))
     assert store.galaxy_ids.tolist() == sorted({*work.IDS} - {100008})
     counted = {name: count for name, count in store.manifest.items() if "without" in name}
     return LEFT_OUT, str(counted)
@@ -199,7 +203,7 @@ def spoilt_store(spoil):
         copied = work.copy(store, folder / "store")
         spoil(copied)
         with unchanged(folder):
-            said = refused(dataset.open_store, copied, verify_images=True)
+            said = refused(open_store, copied, verify_images=True)
         assert f"delete {copied} and run notebook 01 again" in said[1]
         return said
 
@@ -237,8 +241,8 @@ def repaired(task, spoil):
 
 def of_version(version):
     def spoil(folder):
-        manifest = files.read_json(folder / "manifest.json")
-        files.write_json(folder / "manifest.json", manifest | {"version": version})
+        manifest = records.read_json(folder / "manifest.json")
+        records.write_json(folder / "manifest.json", manifest | {"version": version})
 
     return spoil
 
@@ -282,9 +286,9 @@ def pickled(name):
             return
         np.save(folder / name, array, allow_pickle=True)
         if (folder / "manifest.json").exists():
-            manifest = files.read_json(folder / "manifest.json")
-            manifest["sha256"][name] = files.sha256(folder / name)
-            files.write_json(folder / "manifest.json", manifest)
+            manifest = records.read_json(folder / "manifest.json")
+            manifest["sha256"][name] = records.sha256(folder / name)
+            records.write_json(folder / "manifest.json", manifest)
 
     return spoil
 
@@ -393,7 +397,7 @@ def after_one_epoch(made, folder):
     """A training that was stopped after its first epoch."""
     work.copy_inputs(made.train, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training._Checkpoint, "finished", lambda state, settings: len(state.history) == 1 and _stop())
+        patch.setattr(Checkpoint, "finished", lambda state, recipe: len(state.history) == 1 and _stop())
         with pytest.raises(InterruptedError):
             work.train(folder)
 
@@ -424,7 +428,7 @@ def essence(folder: Path) -> dict:
             data = [line.rsplit(",", 1)[0] for line in data.decode().splitlines()]
             assert "seconds" not in data[0]
         elif name.endswith("progress.json"):
-            data = files.read_json(folder / name)["batches"]
+            data = records.read_json(folder / name)["batches"]
         elif "/notebooks/" in name or name.endswith(".html"):  # papermill's own times and the machine's paths
             data = None
         elif name.startswith("notebooks/") or name.endswith(".lock"):
@@ -436,15 +440,17 @@ def essence(folder: Path) -> dict:
 # ---- parameters
 
 
-def set_up(profile="smoke", precision="float32", devices=1, constraint_weight=None, seeds=None, **others):
-    """What the notebooks do with their parameters before they open the store."""
-    names = ("data", "data_dir", "galaxies", "run", "seed")
-    run = runs.start("02_parallel_cnn", profile, **{name: others.pop(name) for name in names if name in others})
-    run.set_up_training(precision, devices=devices)
-    run.constraint_weight(constraint_weight)
-    study = run.profile.constraint_study
-    replace(study, seeds=study.seeds if seeds is None else seeds)
-    replace(run.profile.vgg16, **others)
+def set_up(profile="smoke", **others):
+    """What the notebooks do with their parameters before they open the store; `others` by names in small letters.
+
+    Patience and batch size are no parameters: those of the profile's recipe are changed.
+    """
+    changed = {name: others.pop(name) for name in ("patience", "batch_size") if name in others}
+    run = runs.begin("02_parallel_cnn", {"PROFILE": profile} | {name.upper(): others[name] for name in others})
+    run.set_up_training()
+    assert run.constraint_weight >= 0
+    plan = run.plan("vgg16")
+    replace(plan, recipe=replace(plan.recipe, **changed))
     return run
 
 
@@ -460,10 +466,11 @@ def asked(**parameters):
 
 
 def empty_split(made, folder):
-    whole = dataset.split_galaxies(60)
+    whole = split_galaxies(60)
     work.copy_inputs(made.train, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "split_galaxies", lambda count: replace(whole, validation=whole.validation[:0]))
+        empty = replace(whole, validation=whole.validation[:0])
+        patch.setattr("gzutils.data.store.split_galaxies", lambda count: empty)
         with unchanged(folder):
             return refused(work.train, folder)
 

@@ -41,7 +41,7 @@ from scenes import (
     without,
 )
 
-from gzutils import grad_cam
+from gzutils.learning import grad_cam
 from gzutils.plots import heat_maps
 
 AGAIN = "download it again"
@@ -139,7 +139,7 @@ FAULTS |= {
         f"store: no {name}": (spoilt_store(without(name)), REFUSED, f"is no store: {name} missing", STORE)
         for name in (*ARRAYS, "manifest.json")
     },
-    "store: other version": (spoilt_store(scenes.of_version(7)), REFUSED, "has version 7, this code reads 1", STORE),
+    "store: other version": (spoilt_store(scenes.of_version(7)), REFUSED, "has version 7, this code reads 2", STORE),
     # ---- a training
     "training: checkpoint cut off": (spoilt(work.train, scenes.unfinish), REFUSED, "checkpoint.npz is damaged", ANEW),
     "training: a pickle": (

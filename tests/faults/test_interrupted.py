@@ -18,8 +18,9 @@ import work
 from scenes import MADE
 from test_pipeline import write_notebook
 
-from gzutils import files, jpegs
-from gzutils.simulation import survey
+from gzutils.data import jpegs
+from gzutils.data.simulation import survey
+from gzutils.tools import files
 
 NAME = "RUN, or --run NAME"
 
@@ -27,13 +28,13 @@ NAME = "RUN, or --run NAME"
 
 KILLED = {
     # what is running, and after which call of which function (SIGKILL)
-    "while galaxies are drawn": (work.survey, "gzutils.simulation.survey.image_of", 25),
-    "while galaxies are preprocessed": (work.store, "gzutils.challenge.Images.read", 8),
+    "while galaxies are drawn": (work.survey, "gzutils.data.simulation.survey.image_of", 25),
+    "while galaxies are preprocessed": (work.store, "gzutils.data.challenge.Images.read", 8),
     "while a checkpoint is written": (work.train, "numpy.savez", 3),
     "while the trained model is written": (work.train, "keras.Model.save", 1),
     "while the history is written": (work.train, "pandas.DataFrame.to_csv", 1),
-    "while features are computed": (work.compute_features, "gzutils.files.write_json", 3),
-    "between two notebooks": (work.notebooks, "gzutils.pipeline._run_notebook", 1),
+    "while features are computed": (work.compute_features, "gzutils.tools.records.write_json", 3),
+    "between two notebooks": (work.notebooks, "gzutils.course.pipeline._run_notebook", 1),
 }
 
 
@@ -91,9 +92,17 @@ def test_a_worker_that_is_killed_while_it_preprocesses_is_told_and_the_next_call
 
 AT_ONCE = {
     # what is running, and in which function the first one is when the second comes
-    "two pipelines on one run": (work.notebooks, "gzutils.pipeline._run_notebook", "runs/smoke-simulated is in use by"),
-    "two trainings in one folder": (work.train, "gzutils.training._Checkpoint.add_epoch", "trained is in use by"),
-    "features twice": (work.compute_features, "gzutils.features._in_float16", "features is in use by"),
+    "two pipelines on one run": (
+        work.notebooks,
+        "gzutils.course.pipeline._run_notebook",
+        "runs/smoke-simulated is in use by",
+    ),
+    "two trainings in one folder": (
+        work.train,
+        "gzutils.learning.checkpoint.Checkpoint.add_epoch",
+        "trained is in use by",
+    ),
+    "features twice": (work.compute_features, "gzutils.learning.features._in_float16", "features is in use by"),
 }
 
 
@@ -116,7 +125,7 @@ def test_the_second_says_who_is_at_work_and_stops_and_the_lock_dies_with_the_fir
 
 def test_who_needs_data_that_another_is_making_waits_for_them(tmp_path):
     """Two runs of different names share the data."""
-    with work.start("survey", tmp_path, "hold", "gzutils.simulation.survey.image_of", "20") as first:
+    with work.start("survey", tmp_path, "hold", "gzutils.data.simulation.survey.image_of", "20") as first:
         assert "held\n" in first.stdout
         with work.start("survey", tmp_path) as second:
             said = second.stdout.readline()

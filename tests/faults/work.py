@@ -24,14 +24,14 @@ IDS = [100091, 100008, 100078, 100023, 100143, 100053, 100122, 100090, 100134, 1
 
 def survey(folder: Path) -> None:
     """Draws 40 galaxies."""
-    from gzutils.simulation.survey import make_survey
+    from gzutils.data.simulation.survey import make_survey
 
     make_survey(folder / "survey", 40, seed=4, processes=1)
 
 
 def store(folder: Path) -> Path:
     """Preprocesses ten pictures of noise in chunks of three."""
-    from gzutils import preprocessing
+    from gzutils.data import preprocessing
 
     raw = folder / "raw"
     if not raw.exists():
@@ -48,34 +48,36 @@ def train(folder: Path, **settings):
     import keras
     from tiny_store import make_tiny_store
 
-    from gzutils import dataset, training
-    from gzutils.augmentation import RandomAffine
-    from gzutils.losses import ConstrainedMeanSquaredError
+    from gzutils.data.store import open_store, split_galaxies
+    from gzutils.learning import training
+    from gzutils.learning.augmentation import RandomAffine
+    from gzutils.learning.losses import ConstrainedMeanSquaredError
+    from gzutils.learning.recipe import Recipe
     from gzutils.models.parallel_cnn import parallel_cnn
-    from gzutils.profiles import Training
 
     galaxies = folder / "store"
-    opened = dataset.open_store(galaxies) if galaxies.exists() else make_tiny_store(galaxies)
+    opened = open_store(galaxies) if galaxies.exists() else make_tiny_store(galaxies)
     keras.utils.set_random_seed(0)
     model = parallel_cnn(width=1 / 16, batch_norm_momentum=0.9)
-    settings = Training(**({"epochs": 3, "patience": 3, "batch_size": 16} | settings))
-    split, loss = dataset.split_galaxies(len(opened)), ConstrainedMeanSquaredError()
-    return training.train(model, opened, split, settings, loss, folder / "trained", RandomAffine(seed=0, name="views"))
+    parts = {"loss": ConstrainedMeanSquaredError(), "augmentation": RandomAffine(seed=0, name="views")}
+    recipe = Recipe(**({"epochs": 3, "patience": 3, "batch_size": 16} | parts | settings))
+    return training.train(model, opened.examples(), split_galaxies(len(opened)), recipe, folder / "trained")
 
 
 def compute_features(folder: Path, copies: int = 1):
     """Five batches of what a small random VGG16 says of 64 galaxies, and of one copy of those to train on."""
     from tiny_store import make_tiny_store
 
-    from gzutils import dataset, features
-    from gzutils.augmentation import RandomAffine
+    from gzutils.data.store import open_store, split_galaxies
+    from gzutils.learning import features
+    from gzutils.learning.augmentation import RandomAffine
     from gzutils.models.pretrained import vgg16
 
     galaxies = folder / "store"
-    opened = dataset.open_store(galaxies) if galaxies.exists() else make_tiny_store(galaxies, 100)
-    base, _ = features.cut(vgg16(side=32, units=16, initial_weights="random"))
-    split = dataset.split_galaxies(len(opened))
-    return features.compute(base, opened, split, copies, folder / "features", RandomAffine(seed=0, name="views"))
+    opened = open_store(galaxies) if galaxies.exists() else make_tiny_store(galaxies, 100)
+    base, _ = features.base_and_head(vgg16(enlarge_to=32, units=16, initial_weights="random"))
+    split, views = split_galaxies(len(opened)), RandomAffine(seed=0, name="views")
+    return features.compute(base, opened.examples(), split, copies, folder / "features", views)
 
 
 NOTEBOOK = """
@@ -90,7 +92,7 @@ def notebooks(folder: Path) -> int:
     """Three notebooks, of which the third needs the second."""
     from test_pipeline import write_notebook
 
-    from gzutils import pipeline
+    from gzutils.course import pipeline
 
     pipeline.ROOT, pipeline.NOTEBOOKS = folder, folder / "notebooks"
     if not pipeline.NOTEBOOKS.exists():

@@ -1,0 +1,193 @@
+"""A run as pages to browse: `index.html` with results, figures and notebooks, and each notebook as HTML.
+
+They open from disk without a network. nbconvert's own pages fetch MathJax and other scripts from elsewhere; here no
+page has a script, and a formula is a small SVG that matplotlib's mathtext draws: nothing to install, a few kilobytes
+each. A formula that mathtext can't draw stands as its LaTeX.
+"""
+
+import base64
+import io
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib
+import nbformat
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.font_manager import FontProperties
+from matplotlib.mathtext import math_to_image
+from nbconvert import HTMLExporter
+from nbconvert.filters import markdown2html
+from nbformat import NotebookNode
+
+from gzutils.models.networks import NETWORKS
+from gzutils.profiles import PROFILES
+from gzutils.tools import files, records
+
+TITLE = "Galaxy morphology, learned from a crowd"
+TEMPLATES = Environment(
+    loader=PackageLoader("gzutils.course"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
+CODE = r"(?P<code>```.*?```|`[^`\n]*`)"
+FORMULA = re.compile(CODE + r"|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.DOTALL)
+REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")
+TO_NOTEBOOK = re.compile(r"\]\((\d\d_\w+)\.ipynb(#[^)]*)?\)")
+
+
+@dataclass
+class _Notebook:
+    """One notebook of the course in this run. executed: None where it has not run, or its file is damaged."""
+
+    name: str
+    title: str
+    state: str
+    executed: NotebookNode | None = None
+    figures: list[tuple[str, str]] = field(default_factory=list)  # file below the run's folder, caption
+
+
+def write_pages(run: Path, notebooks: list[Path]) -> Path:
+    """Writes each executed notebook of a run as HTML beside it, and `index.html`, which leads to them.
+
+    Args:
+        run: the run's folder, `runs/<name>`.
+        notebooks: the course's notebooks, in order; those that have not run in it are listed as such.
+
+    Returns:
+        The path of `index.html`.
+    """
+    found = [_look_at(run, path) for path in notebooks]
+    # nbconvert's own environment knows the template that this one extends.
+    extension, _, _ = TEMPLATES.loader.get_source(TEMPLATES, "notebook.html.j2")
+    exporter = HTMLExporter(template_name="lab", raw_template=extension)
+    for one in found:
+        if one.executed is not None:
+            page, _ = exporter.from_notebook_node(_offline(one.executed), {"metadata": {"name": one.title}})
+            files.write_text(run / "notebooks" / f"{one.name}.html", page)
+    page = TEMPLATES.get_template("run.html.j2").render(
+        title=TITLE, run=run.name, notebooks=found, profiles=PROFILES, results=_results(run), **_summary(run)
+    )
+    files.write_text(run / "index.html", page)
+    return run / "index.html"
+
+
+# ---- what there is
+
+
+def _look_at(run: Path, path: Path) -> _Notebook:
+    executed = run / "notebooks" / path.name
+    one = _Notebook(path.stem, _title(nbformat.read(path, as_version=4), path.stem), "not run yet")
+    if not executed.is_file():
+        return one
+    try:
+        one.executed = nbformat.read(executed, as_version=4)
+    except (ValueError, AttributeError, nbformat.ValidationError):
+        one.state = "failed: the executed notebook is damaged"
+        return one
+    outputs = [output for cell in one.executed.cells for output in cell.get("outputs", [])]
+    errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
+    finished = executed.with_suffix(".json").is_file()  # what the pipeline notes of a notebook that ran to its end
+    one.state = "" if finished else f"failed: {errors[0]}" if errors else "cut off"
+    on_disk = {file.read_bytes(): file for file in sorted((run / path.stem / "figures").glob("*.png"))}
+    for output in (output for output in outputs if "image/png" in output.get("data", {})):
+        file = on_disk.get(base64.b64decode(output.data["image/png"]))
+        if file is not None:
+            caption = output.metadata.get("image/png", {}).get("alt", "")
+            one.figures.append((file.relative_to(run).as_posix(), caption))
+    return one
+
+
+def _title(notebook: NotebookNode, name: str) -> str:
+    first = notebook.cells[0].source.splitlines() if notebook.cells else []
+    return first[0].removeprefix("# ") if first and first[0].startswith("# ") else name
+
+
+def _metrics(run: Path) -> list[dict]:
+    found = []
+    for path in sorted(run.glob("*/metrics.json")):
+        try:
+            found.append(records.read_json(path))
+        except ValueError:
+            continue  # notebook 08 names it
+    return [metrics for metrics in found if isinstance(metrics, dict)]
+
+
+# ---- the parts of index.html
+
+
+def _summary(run: Path) -> dict:
+    """What the page says of the run as a whole, by the template's names: None or nothing where it is not known."""
+    made = dict.fromkeys(("profile", "data", "galaxies", "seed"))
+    path = run / "run.json"
+    metrics = _metrics(run)
+    random = {one.get("model") for one in metrics if str(one.get("initial_weights", "")).startswith("random")}
+    trained = [one for one in metrics if "versions" in one and "device" in one]
+    return {
+        "made": made | records.read_json(path) if path.is_file() else None,
+        "random_start": [one.title for one in NETWORKS.values() if one.pretrained and one.name in random],
+        "trained": trained[-1] if trained else None,
+    }
+
+
+def _results(run: Path) -> str:
+    """Text and tables of notebook 08's `results.md` as HTML; its pictures stand with the other figures.
+
+    Empty where it has not run.
+    """
+    path = run / "08_results" / "results.md"
+    if not path.is_file():
+        return ""
+    sections = re.split(r"^(?=## )", path.read_text(encoding="utf-8").split("\n", 1)[1], flags=re.MULTILINE)
+    kept = []
+    for section in sections:
+        text = re.sub(r"^!\[.*\]\(.*\)\n+(\*.*\*\n?)?", "", section, flags=re.MULTILINE).strip()
+        if text and not re.fullmatch(r"## .*", text):
+            kept.append(re.sub(r"`(\w+/figures/\w+\.png)`", r"[\1](\1)", text))
+    page = markdown2html(_offline_text("\n\n".join(["## Results", *kept]).replace("\n## ", "\n### ")))
+    return page.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+
+
+# ---- nothing from elsewhere
+
+
+def _offline(notebook: NotebookNode) -> NotebookNode:
+    """A copy whose Markdown, in cells and outputs, needs nothing from the network."""
+    notebook = nbformat.from_dict(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _offline_text(cell.source)
+        for output in cell.get("outputs", []):
+            if "text/markdown" in output.get("data", {}):
+                output.data["text/markdown"] = _offline_text(output.data["text/markdown"])
+    return notebook
+
+
+def _offline_text(markdown: str) -> str:
+    """Markdown with formulas as pictures, pictures from elsewhere as their words, links to notebooks' pages."""
+    markdown = FORMULA.sub(_formula, markdown)
+    markdown = REMOTE_IMAGE.sub(r"\1", markdown)
+    return TO_NOTEBOOK.sub(r"](\1.html\2)", markdown)
+
+
+def _formula(match: re.Match) -> str:
+    if match["code"]:
+        return match["code"]
+    latex = " ".join((match["block"] or match["inline"]).split())
+    size = 12
+    drawn = io.BytesIO()
+    try:
+        with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "formula"}):
+            font = FontProperties(size=size, math_fontfamily="cm")
+            depth = math_to_image(f"${latex}$", drawn, prop=font, dpi=72, format="svg")
+    except ValueError:  # beyond what mathtext knows
+        return Markup("<code>{}</code>").format(latex)
+    svg = re.sub(rb"<metadata>.*?</metadata>", b"", drawn.getvalue(), flags=re.DOTALL)
+    height = float(re.search(rb'height="([\d.]+)pt"', svg)[1])
+    place = f"height:{1.2 * height / size:.3f}em;vertical-align:{-1.2 * depth / size:.3f}em"
+    source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    picture = Markup('<img class="formula" style="{}" alt="{}" src="{}">').format(place, latex, source)
+    return f'\n\n<p style="text-align:center">{picture}</p>\n\n' if match["block"] else picture

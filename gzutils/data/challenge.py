@@ -1,0 +1,277 @@
+"""The files of Kaggle's "Galaxy Zoo - The Galaxy Challenge": what they are called, found, and read safely.
+
+The simulated survey writes this layout too, so whatever comes after this module serves both. Images stay in their
+zip: 61,578 small files are slow to unpack, and a member that is only read can do no harm by its name.
+"""
+
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gzutils.tools.files import NotWritten, check_room, whole_file
+from gzutils.tools.progress import progress
+
+COMPETITION = "galaxy-zoo-the-galaxy-challenge"
+TRAINING_IMAGES = "images_training_rev1"
+TEST_IMAGES = "images_test_rev1"
+SOLUTIONS = "training_solutions_rev1"
+FORMS = {  # under which names each may lie in a folder, best first
+    TRAINING_IMAGES: (f"{TRAINING_IMAGES}.zip", TRAINING_IMAGES),
+    TEST_IMAGES: (f"{TEST_IMAGES}.zip", TEST_IMAGES),
+    SOLUTIONS: (f"{SOLUTIONS}.zip", f"{SOLUTIONS}.csv", f"{SOLUTIONS}/{SOLUTIONS}.csv"),
+}
+# Far above anything in the challenge (an image has about 13 kB), far below what would hurt.
+IMAGE_LIMIT, ARCHIVE_LIMIT = 10_000_000, 4_000_000_000
+
+PAGE = f"https://www.kaggle.com/competitions/{COMPETITION}"
+AGAIN = f"delete the file and download it again from {PAGE}/data"
+IMAGE_NAME = re.compile(r"([0-9]{1,18})\.jpg")
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError)
+
+
+class ChallengeError(ValueError):
+    """Something is wrong with the challenge's files; the message says in which, what, and what to do now."""
+
+
+class Images:
+    """A folder or a zip of `<GalaxyID>.jpg`; other names in it are ignored.
+
+    Pickled, it goes to another process without its table of contents, which that process reads once for itself.
+
+    Args:
+        path: the folder (its images may lie in one of the same name inside it) or the zip.
+        inside: for a zip that holds several sets of images, the name of the folder in it.
+    """
+
+    def __init__(self, path: Path | str, inside: str | None = None) -> None:
+        self.path = Path(path)
+        self.inside = inside
+        self._members: dict[int, zipfile.ZipInfo | Path] | None = None
+        self._archive: zipfile.ZipFile | None = None
+
+    def __reduce__(self) -> tuple:
+        return _once, (self.path, self.inside)
+
+    def galaxy_ids(self) -> np.ndarray:
+        """The ids of all images, int64 (N,), ascending.
+
+        Raises:
+            ChallengeError: no such file, no zip, no images in it, or a member that is refused.
+        """
+        return np.array(sorted(self._index()), np.int64)
+
+    def read(self, galaxy_id: int) -> bytes:
+        """The bytes of one galaxy's JPEG file.
+
+        Raises:
+            ChallengeError: there is no such image, or it is damaged or larger than any image of the challenge.
+        """
+        member = self._index().get(int(galaxy_id))
+        if member is None:
+            raise refusal(self.path, f"there is no image of galaxy {galaxy_id} in it")
+        try:
+            if isinstance(member, Path):
+                with open(member, "rb") as file:  # not more than it has: memory for the limit is slow to come by
+                    data = file.read(min(os.fstat(file.fileno()).st_size, IMAGE_LIMIT) + 1)
+            else:  # so many bytes and no more, since ZipFile would unpack a bomb before it sees what it is
+                with self._archive.open(member) as file:
+                    data = file.read(member.file_size + 1)
+        except DAMAGE as error:
+            raise refusal(self.path, f"the image of galaxy {galaxy_id} is damaged ({error})") from error
+        if len(data) > IMAGE_LIMIT:
+            raise refusal(self.path, f"the image of galaxy {galaxy_id} is larger than {IMAGE_LIMIT:,} bytes")
+        return data
+
+    def identity(self) -> dict[str, Any]:
+        """What changes when the images change, JSON-like and without the place where they lie."""
+        if not self.path.is_dir():
+            return _file_identity(self.path) | ({"inside": self.inside} if self.inside else {})
+        states = [member.stat() for member in self._index().values()]
+        size, newest = sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
+        return {"name": self.path.name, "images": len(states), "size": size, "modified_ns": newest}
+
+    def _index(self) -> dict[int, zipfile.ZipInfo | Path]:
+        if self._members is None:
+            self._members = self._read_index()
+        return self._members
+
+    def _read_index(self) -> dict[int, zipfile.ZipInfo | Path]:
+        images: list[tuple[str, zipfile.ZipInfo | Path]]
+        if self.path.is_dir():
+            nested = self.path / self.path.name
+            folder = nested if nested.is_dir() else self.path
+            images = [(name, folder / name) for name in os.listdir(folder)]
+        else:
+            self._archive = open_zip(self.path)
+            images = []
+            for member in self._archive.infolist():
+                check_name(self.path, member)
+                *folders, name = member.filename.split("/")
+                if IMAGE_NAME.fullmatch(name) and (self.inside is None or self.inside in folders[-1:]):
+                    check_content(self.path, member, IMAGE_LIMIT)
+                    images.append((name, member))
+        index = {}
+        for name, member in images:
+            if match := IMAGE_NAME.fullmatch(name):
+                if int(match[1]) in index:
+                    raise refusal(self.path, f"galaxy {int(match[1])} is in it twice")
+                index[int(match[1])] = member
+        if not index:
+            raise refusal(self.path, "there is no image named <GalaxyID>.jpg in it")
+        return index
+
+
+@cache
+def _once(path: Path, inside: str | None) -> Images:
+    """The images of one place, the same object each time that a process is handed them."""
+    return Images(path, inside)
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """The challenge's files on this machine; `solutions` is a .csv file or a .zip file that holds it."""
+
+    training_images: Images
+    solutions: Path
+    test_images: Images | None
+
+    def identity(self) -> dict[str, Any]:
+        """What changes when the data change: names, sizes and times of the files, JSON-like, no folder's path."""
+        return {
+            "training_images": self.training_images.identity(),
+            "solutions": _file_identity(self.solutions),
+            "test_images": self.test_images.identity() if self.test_images else None,
+        }
+
+
+def find(data_dir: Path | str, cache: Path | str) -> Challenge:
+    """Finds the challenge's files and checks that they can be opened.
+
+    Args:
+        data_dir: the folder that holds them (as .zip files or unpacked; also inside a folder named like the
+            competition), the competition's one zip as Kaggle serves it, or a folder that holds that zip.
+        cache: where zips inside the competition's zip are copied to, once.
+
+    Raises:
+        ChallengeError: files are missing, are no zips, are damaged or refused.
+        files.NotWritten: the disk is too full for the copies.
+    """
+    data_dir = Path(data_dir)
+    folders = [data_dir, data_dir / COMPETITION, data_dir / "competitions" / COMPETITION]
+    bundles = [data_dir, *(folder / f"{COMPETITION}.zip" for folder in folders)]
+    bundle = next((path for path in bundles if path.is_file()), None)
+    places = {
+        name: present(name, folders) or (_inside(bundle, name, Path(cache)) if bundle else None) for name in FORMS
+    }
+    missing = [name for name in (TRAINING_IMAGES, SOLUTIONS) if places[name] is None]
+    if missing:
+        found = sorted(path.name for path in data_dir.iterdir()) if data_dir.is_dir() else []
+        found += [member.filename for member in open_zip(bundle).infolist()] if bundle else []
+        raise refusal(
+            data_dir,
+            f"{' and '.join(missing)} of the Galaxy Zoo challenge not found. Looked for {TRAINING_IMAGES}.zip or the "
+            f"folder {TRAINING_IMAGES}, for {SOLUTIONS}.zip or .csv, and for {COMPETITION}.zip; found "
+            + (shortlist(found) or "nothing"),
+            f"download them from {PAGE}/data (a free account; accept the rules) and put them into this folder",
+        )
+
+    images = {}
+    for name in (TRAINING_IMAGES, TEST_IMAGES):
+        if place := places[name]:
+            images[name] = Images(place, inside=name if place == bundle else None)
+            images[name].galaxy_ids()  # refuses now what cannot be read later
+    if places[SOLUTIONS].suffix == ".zip":
+        open_zip(places[SOLUTIONS]).close()
+    return Challenge(images[TRAINING_IMAGES], places[SOLUTIONS], images.get(TEST_IMAGES))
+
+
+def present(name: str, folders: list[Path]) -> Path | None:
+    """Where one of the challenge's files lies in the first folder that has it, in whichever form; None: nowhere."""
+    return next((folder / form for folder in folders for form in FORMS[name] if (folder / form).exists()), None)
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Opens a zip; what is none is refused in words that say what it looks like."""
+    try:
+        return zipfile.ZipFile(path)
+    except OSError as error:
+        raise refusal(path, f"cannot be read ({error.strerror})", "see that it exists and may be read") from None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        with open(path, "rb") as file:
+            start = file.read(1000).lstrip()
+        if start.startswith(b"<"):
+            problem = "no zip, but it looks like a web page, as Kaggle sends it to those who are not logged in"
+        elif start.startswith(b"PK"):
+            problem = f"a zip that is cut off or damaged ({error})"
+        else:
+            problem = "no zip" if start else "the file is empty"
+        raise refusal(path, problem, f"{AGAIN} while logged in") from None
+
+
+def check_name(path: Path, member: zipfile.ZipInfo) -> None:
+    """Refuses a member of a zip whose name leads out of its folder, and a link."""
+    parts = re.split(r"[/\\]", member.filename)
+    if parts[0] == "" or ".." in parts or ":" in parts[0]:
+        raise refusal(path, f"the name {member.filename!r} in it leads out of its folder; not Kaggle's file")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise refusal(path, f"{member.filename!r} in it is a link; not Kaggle's file")
+
+
+def check_content(path: Path, member: zipfile.ZipInfo, limit: int) -> None:
+    """Refuses a member of a zip that is encrypted, packed in a foreign way, or larger than `limit` bytes."""
+    if member.flag_bits & 1:
+        raise refusal(path, f"{member.filename!r} in it is encrypted; not Kaggle's file")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise refusal(path, f"{member.filename!r} in it is compressed by a method that Kaggle does not use")
+    if member.file_size > limit:
+        raise refusal(path, f"{member.filename!r} in it has {member.file_size:,} bytes, more than {limit:,}")
+
+
+def refusal(path: Path | str, problem: object, remedy: str = AGAIN) -> ChallengeError:
+    """The error of a file that is refused: what is wrong with it, and what to do now."""
+    return ChallengeError(f"{path}: {problem}; {remedy}")
+
+
+def shortlist(items: list) -> str:
+    """The first five items, and how many more there are."""
+    return ", ".join(map(str, items[:5])) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
+
+
+def _inside(bundle: Path, name: str, cache: Path) -> Path | None:
+    """Where to read one of the files that the competition's zip holds: a copy of an inner zip, or the zip itself."""
+    with open_zip(bundle) as archive:
+        member = next((m for m in archive.infolist() if m.filename.split("/")[-1] in FORMS[name]), None)
+        if member is None:
+            images = any(name in m.filename.split("/")[:-1] for m in archive.infolist())
+            return bundle if images and name != SOLUTIONS else None
+        check_name(bundle, member)
+        check_content(bundle, member, ARCHIVE_LIMIT)
+        # The checksum keeps the files of two competition zips apart.
+        target = cache / f"{member.CRC:08x}" / member.filename.split("/")[-1]
+        if target.exists() and target.stat().st_size == member.file_size:
+            return target
+        check_room(cache, member.file_size, f"the copy of {member.filename} out of {bundle.name}")
+        try:
+            with archive.open(member) as source, whole_file(target) as beside, open(beside, "wb") as copy:
+                chunks = iter(lambda: source.read(2**20), b"")
+                for chunk in progress(chunks, f"Copying {name}", member.file_size // 2**20 + 1, "MB"):
+                    copy.write(chunk)
+        except NotWritten:
+            raise
+        except DAMAGE as error:
+            raise refusal(bundle, f"{member.filename} cannot be copied out of it ({error})") from error
+        return target
+
+
+def _file_identity(path: Path) -> dict[str, Any]:
+    state = path.stat()
+    return {"name": path.name, "size": state.st_size, "modified_ns": state.st_mtime_ns}

@@ -1,0 +1,222 @@
+"""From the challenge's JPEGs and CSV to the store that every notebook reads (report, section 4.3 and A.4).
+
+The store is one folder: `images.npy` (uint8, N x side x side x 3), `labels.npy` (float32, N x 37), `galaxy_ids.npy`
+(int64, N, ascending) and `manifest.json`. It is made beside its final name, `<name>.partial`, and renamed when whole.
+Stores of several views of the same galaxies lie side by side.
+"""
+
+import math
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import PIL
+
+from gzutils.data import challenge
+from gzutils.data.download import download
+from gzutils.data.jpegs import RAW_SIZE, preprocessed
+from gzutils.data.simulation import survey
+from gzutils.data.solutions import read_solutions
+from gzutils.data.view import REPORT_VIEW, View
+from gzutils.decision_tree import COLUMNS
+from gzutils.tools import files, records
+
+CHUNK = 1024  # images between two points from which an interrupted call goes on
+TODO, DONE, REJECTED = 0, 1, 2
+STORE_VERSION = 2
+
+
+def find_or_make_raw(
+    data: str, folder: Path | str, data_dir: Path | str | None = None, galaxies: int | None = None, seed: int = 0
+) -> challenge.Challenge:
+    """The raw files of a data source, simulated or downloaded where they do not exist yet.
+
+    Args:
+        data: "simulated" or "kaggle".
+        folder: where downloaded and made data live, `data/` of the project.
+        data_dir: for "kaggle": the folder or competition zip with the challenge's files; None: `folder`/kaggle, to
+            which they are downloaded where they are missing.
+        galaxies: how many to simulate at least; without meaning for "kaggle".
+        seed: of the simulated survey.
+    """
+    _check_source(data, data_dir)
+    if data == "kaggle":
+        cache = Path(folder) / "kaggle"
+        return challenge.find(data_dir or download(cache), cache=cache)
+    if galaxies is None or galaxies < 1:
+        raise ValueError(f"a simulated survey needs a number of galaxies, at least 1, not {galaxies}")
+    raw = Path(folder) / f"simulated-{records.fingerprint(survey.identity(seed))}"
+    survey.make_survey(raw, galaxies, seed=seed)
+    return challenge.find(raw, cache=folder)
+
+
+def find_or_make_store(
+    data: str,
+    folder: Path | str,
+    data_dir: Path | str | None = None,
+    galaxies: int | None = None,
+    seed: int = 0,
+    view: View = REPORT_VIEW,
+) -> Path:
+    """The store of a data source, made from its raw files where it does not exist yet; arguments as above.
+
+    `galaxies` is how many the store holds at most, those with the lowest ids; None: all. The store's name has a
+    fingerprint of the raw data, the view and the settings, so that other data or another view make another store.
+    """
+    if galaxies is not None and galaxies < 1:
+        raise ValueError(f"{galaxies} galaxies were asked for; ask for at least 1")
+    _check_source(data, data_dir)
+    source = None
+    if data == "simulated":  # its identity is known before it is drawn: a store serves without its raw files
+        identity = survey.identity(seed)
+    else:
+        source = find_or_make_raw(data, folder, data_dir)
+        identity = source.identity()
+    store = Path(folder) / f"store-{data}-{galaxies or 'all'}-{records.fingerprint([identity, _settings(view)])}"
+    if not store.is_dir():
+        source = source or find_or_make_raw(data, folder, data_dir, galaxies, seed)
+        with files.locked(store, wait=True), files.explained(store):
+            if not store.is_dir():  # another process may have made it meanwhile
+                build_store(source, store, galaxies, view=view, description={"data": data, **identity})
+    return store
+
+
+def build_store(
+    source: challenge.Challenge,
+    store: Path | str,
+    galaxies: int | None = None,
+    max_rejected: float = 0.01,
+    view: View = REPORT_VIEW,
+    description: dict | None = None,
+) -> Path:
+    """Makes a store from the challenge's files. Interrupted and called again, it goes on where it was.
+
+    Damaged or odd images are left out and listed in the manifest with their reason; so are ids without an image
+    or without labels.
+
+    Args:
+        source: where the raw files are.
+        store: the folder to make.
+        galaxies: at most how many, those with the lowest ids that have both image and labels; None: all.
+        max_rejected: the share of images beyond which the call stops, since then something larger is wrong
+            (ten images are always borne, unless they are all).
+        view: what of each picture is kept, and at which size.
+        description: written into the manifest as the data's source.
+
+    Raises:
+        challenge.ChallengeError: images and labels have no galaxy in common, or too many images are rejected.
+    """
+    store = Path(store)
+    label_ids, labels = read_solutions(source.solutions)
+    image_ids = source.training_images.galaxy_ids()
+    galaxy_ids, label_rows, _ = np.intersect1d(label_ids, image_ids, return_indices=True)
+    if not len(galaxy_ids):
+        raise challenge.ChallengeError(
+            f"{source.training_images.path} ({len(image_ids)} images) and {source.solutions} ({len(label_ids)} rows) "
+            f"have no galaxy in common; check that they belong together"
+        )
+    galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
+    partial = store.with_name(store.name + ".partial")
+    status, reasons = _open_partial(partial, galaxy_ids, view)
+    todo = np.flatnonzero(status == TODO)
+    with preprocessed(source.training_images, galaxy_ids, todo, CHUNK, "Preprocessing", view) as chunks:
+        for rows, usable, pixels, refused in chunks:
+            status[rows] = np.where(usable, DONE, REJECTED)
+            reasons |= refused
+            # Mapped anew for each chunk, so that the memory in use does not grow with what is written.
+            images = np.load(partial / "images.npy", mmap_mode="r+")
+            images[rows[usable]] = pixels
+            # First the pixels, then what tells that they are there: a kill in between costs one chunk, never a row.
+            images.flush()
+            del images
+            records.write_json(partial / "rejected.json", reasons)
+            files.write_array(partial / "status.npy", status)
+            if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
+                shutil.rmtree(partial)  # so that the next call looks at mended files anew
+                galaxy, reason = next(iter(reasons.items()))
+                raise challenge.ChallengeError(
+                    f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images "
+                    f"cannot be used, the first is {galaxy}.jpg ({reason}); they are damaged or of another kind, get "
+                    f"them anew"
+                )
+    return _finish(
+        partial,
+        store,
+        galaxy_ids,
+        labels[label_rows],
+        status,
+        {
+            "version": STORE_VERSION,
+            "source": description or source.identity(),
+            "settings": _settings(view),
+            "view": asdict(view),
+            "pillow": PIL.__version__,
+            "galaxies": int((status == DONE).sum()),
+            "rejected": reasons,
+            "labels_without_image": len(np.setdiff1d(label_ids, image_ids)),
+            "images_without_labels": len(np.setdiff1d(image_ids, label_ids)),
+            "raw_bytes_as_array": int((status == DONE).sum()) * RAW_SIZE * RAW_SIZE * 3,
+        },
+    )
+
+
+def _check_source(data: str, data_dir: Path | str | None) -> None:
+    if data not in ("simulated", "kaggle"):
+        raise ValueError(f'data is "simulated" or "kaggle", not {data!r}')
+    if data == "simulated" and data_dir is not None:
+        raise ValueError('a data folder holds the challenge\'s files: it goes with "kaggle" data, not with "simulated"')
+
+
+def _settings(view: View) -> dict:
+    return {"version": STORE_VERSION, "raw_size": RAW_SIZE, **asdict(view), "filter": "Pillow bicubic"}
+
+
+def _open_partial(partial: Path, galaxy_ids: np.ndarray, view: View) -> tuple[np.ndarray, dict[str, str]]:
+    """The images' status (N,) and why some are rejected, as an interrupted call left them, or new."""
+    try:
+        same_view = records.read_json(partial / "view.json") == asdict(view)
+        if same_view and np.array_equal(np.load(partial / "galaxy_ids.npy"), galaxy_ids):
+            np.load(partial / "images.npy", mmap_mode="r")  # whole, or it starts anew
+            return np.load(partial / "status.npy"), records.read_json(partial / "rejected.json")
+    except (OSError, ValueError, EOFError):
+        pass  # nothing there, or killed before the first chunk or after the last: it starts anew
+    shutil.rmtree(partial, ignore_errors=True)
+    shape = (len(galaxy_ids), view.side, view.side, 3)
+    needed = math.prod(shape) + len(galaxy_ids) * (len(COLUMNS) * 4 + 8)
+    files.check_room(partial, needed, f"a store of {len(galaxy_ids)} galaxies")
+    partial.mkdir(parents=True)
+    files.zeros_file(partial / "images.npy", np.uint8, shape)
+    status = np.full(len(galaxy_ids), TODO, np.uint8)
+    records.write_json(partial / "rejected.json", {})
+    files.write_array(partial / "status.npy", status)
+    records.write_json(partial / "view.json", asdict(view))
+    files.write_array(partial / "galaxy_ids.npy", galaxy_ids)
+    return status, {}
+
+
+def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: dict) -> Path:
+    kept = np.flatnonzero(status == DONE)
+    if len(kept) < len(status):
+        side = manifest["view"]["side"]
+        files.zeros_file(partial / "compact.npy", np.uint8, (len(kept), side, side, 3))
+        for start in range(0, len(kept), CHUNK):
+            images = np.load(partial / "images.npy", mmap_mode="r")
+            compact = np.load(partial / "compact.npy", mmap_mode="r+")
+            compact[start : start + CHUNK] = images[kept[start : start + CHUNK]]
+            compact.flush()
+            del images, compact
+        (partial / "galaxy_ids.npy").unlink()  # the rows no longer match: a kill from here on starts anew
+        os.replace(partial / "compact.npy", partial / "images.npy")
+    files.write_array(partial / "galaxy_ids.npy", galaxy_ids[kept])
+    files.write_array(partial / "labels.npy", labels[kept].astype(np.float32))
+    arrays = ("images.npy", "labels.npy", "galaxy_ids.npy")
+    records.write_json(
+        partial / "manifest.json", manifest | {"sha256": {name: records.sha256(partial / name) for name in arrays}}
+    )
+    for path in partial.iterdir():  # also what killed calls were about to write
+        if path.name not in (*arrays, "manifest.json"):
+            path.unlink()
+    partial.rename(store)
+    return store

@@ -1,0 +1,22 @@
+"""What of a galaxy's picture a network gets to see."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class View:
+    """The central `crop` pixels of the 424, in square, made `side` pixels a side.
+
+    Raises:
+        ValueError: a number that makes no sense.
+    """
+
+    crop: int
+    side: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.crop <= 424 and self.crop % 2 == 0 and self.side >= 1):
+            raise ValueError(f"{self}: the crop has to be an even number up to 424, the side 1 or more")
+
+
+REPORT_VIEW = View(crop=210, side=64)  # report, section 4.3

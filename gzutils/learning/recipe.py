@@ -1,0 +1,106 @@
+"""How a network is trained: all but the network, its examples and the seed, as one value."""
+
+import inspect
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gzutils import parameters
+
+RMSE = {"class_name": "RootMeanSquaredError", "config": {"name": "rmse"}}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Optimizer, loss, metrics and augmentation may be given as Keras's objects or as their configurations
+    ({"class_name": "SGD", "config": {"learning_rate": 0.04}}), the first three also by their Keras names. A training
+    takes copies: a recipe serves for many.
+
+    epochs: at most so many passes over the training examples. patience: stop after so many without a better validation
+    loss. batch_size: examples a step. optimizer: with its learning rate, which may be a schedule of Keras's. loss: what
+    is minimised; the best weights are those with the lowest validation loss. metrics: what is measured beside it;
+    progress shows the first. augmentation: a layer that changes the training inputs, not part of the saved model.
+
+    Raises:
+        ValueError: a number makes no sense; it says which.
+    """
+
+    epochs: int
+    patience: int
+    batch_size: int = 128
+    optimizer: Any = "adam"
+    loss: Any = "mean_squared_error"
+    metrics: tuple = (RMSE,)
+    augmentation: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_size"):
+            parameters.whole_number(name.upper(), getattr(self, name), least=1)
+        if any(metric in ("accuracy", "acc", "crossentropy", "ce") for metric in self.metrics):
+            raise ValueError(
+                f"the metrics are {self.metrics}; a recipe does not know its targets, so name the kind of accuracy or "
+                f'crossentropy, such as "sparse_categorical_accuracy"'
+            )
+
+    def made(self) -> dict[str, Any]:
+        """New objects of Keras: `optimizer`, `loss`, `metrics` (a list) and `augmentation` (or None)."""
+        import keras
+
+        return {
+            "optimizer": _made(self.optimizer, keras.optimizers.get),
+            "loss": _as_object(_made(self.loss, keras.losses.get)),
+            "metrics": [_made(metric, keras.metrics.get) for metric in self.metrics],
+            "augmentation": _made(self.augmentation, keras.layers.deserialize),
+        }
+
+    def configuration(self) -> dict[str, Any]:
+        """The recipe as JSON-like values by name, equal for equal recipes: what a training remembers of it."""
+        made = self.made()
+        return {
+            "epochs, patience, batch size": [self.epochs, self.patience, self.batch_size],
+            "optimizer": described(made["optimizer"]),
+            "loss": described(made["loss"]),
+            "metrics": [described(metric) | {"name": metric.name} for metric in made["metrics"]],
+            "augmentation": described(made["augmentation"]),
+        }
+
+
+def described(part: Any) -> Any:
+    """A Keras object as its class and configuration, JSON-like; a function by its name; None as None.
+
+    A class or function of a notebook or script is described by its code too, which no file of this kit holds.
+    """
+    if part is None:
+        return None
+    kind = part
+    words: dict[str, Any] = {"function": getattr(part, "__name__", str(part))}
+    if hasattr(part, "get_config"):
+        kind = type(part)
+        words = {"class": kind.__name__, "configuration": json.loads(json.dumps(part.get_config(), default=str))}
+        words["configuration"].pop("name", None)  # Keras may number it, by what was made before
+    if kind.__module__.split(".")[0] not in ("keras", "gzutils"):
+        try:
+            words["code"] = inspect.getsource(kind)
+        except (OSError, TypeError):  # typed in at a prompt
+            words["code"] = None
+    return words
+
+
+def _made(given: Any, get: Any) -> Any:
+    """A new object from a configuration, a name, or an object that can say its own."""
+    if isinstance(given, dict | str):
+        from gzutils.learning import augmentation, losses  # noqa: F401  Keras finds our own classes by name
+
+        return get(json.loads(json.dumps(given)) if isinstance(given, dict) else given)
+    return type(given).from_config(given.get_config()) if hasattr(given, "get_config") else given
+
+
+def _as_object(loss: Any) -> Any:
+    """Keras's names of losses mean functions; the class of the same name computes the same and says how."""
+    import keras
+
+    name = getattr(loss, "__name__", "")
+    kind = getattr(keras.losses, "".join(word.capitalize() for word in name.split("_")), None)
+    return kind() if kind and getattr(keras.losses, name, None) is loss else loss

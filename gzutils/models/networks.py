@@ -1,0 +1,45 @@
+"""The table of networks: what each is called, who trains it, and where it is built.
+
+A new network is a module beside this one, a row here, and an entry in `profiles`.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gzutils.data.view import REPORT_VIEW, View
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the kit.
+
+    name: its function in the module `models/<module>.py`, its Keras name, and its key everywhere. title: for people.
+    notebook: which trains it. pretrained: whether it starts from a base trained on other pictures. view: what it sees.
+    """
+
+    name: str
+    title: str
+    notebook: str
+    module: str
+    pretrained: bool = False
+    view: View = REPORT_VIEW
+
+    def build(self, **arguments: Any) -> "keras.Model":
+        """A new network with its first weights; arguments as its function says."""
+        return getattr(importlib.import_module(f"gzutils.models.{self.module}"), self.name)(**arguments)
+
+
+NETWORKS = {
+    network.name: network
+    for network in (
+        Network("parallel_cnn", "Parallel CNN", "02_parallel_cnn", "parallel_cnn"),
+        Network("vision_transformer", "Vision Transformer", "03_vision_transformer", "vision_transformer"),
+        Network("vgg16", "VGG16", "04_vgg16", "pretrained", pretrained=True),
+        Network("resnet50", "ResNet50", "05_resnet50", "pretrained", pretrained=True),
+        Network("simple_cnn", "Simple CNN", "06_constraint_test", "simple_cnn"),
+    )
+}

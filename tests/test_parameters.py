@@ -1,0 +1,73 @@
+"""The notebooks' parameters: what they may be, and that a name which is almost theirs is not passed over."""
+
+import types
+
+import pytest
+
+from gzutils.parameters import PARAMETERS, among
+
+OWN = {
+    "SHOWN": 4,
+    "CHOSEN": "spiral",
+    "ROWS": (1, 2),
+    "LABELS": [0.5],
+    "COLUMNS": ("Class1.1",),
+    "QUESTIONS": (),
+    "store": None,
+    "seed": 3,
+    "galaxies": 7,
+    "_i1": "EPOCH = 3",
+    "np": types,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("GALAXIE", 50, "GALAXIES"),
+        ("EPOCH", 3, "EPOCHS"),
+        ("PROFIL", "smoke", "PROFILE"),
+        ("DETERMINISTICK", True, "DETERMINISTIC"),
+        ("CONSTRAINT_WEIGHTS", 0.5, "CONSTRAINT_WEIGHT"),
+        ("DATADIR", None, "DATA_DIR"),
+    ],
+)
+def test_a_name_that_is_almost_a_parameters_is_refused_with_the_name_that_is_meant(name, value, meant):
+    with pytest.raises(ValueError, match=f"there is no parameter {name}; if you mean {meant}, call it so"):
+        among({"PROFILE": "smoke", name: value})
+
+
+def test_a_notebooks_own_names_pass_and_are_left_out():
+    assert among(OWN | {"PROFILE": "smoke", "SEED": 3}) == {"PROFILE": "smoke", "SEED": 3}
+    assert among(OWN) == {}
+
+
+def test_what_the_parameters_are_where_nobody_sets_them_is_accepted():
+    defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
+    assert among(defaults) == defaults
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        *((name, 0, "a whole number, 1 or more") for name in ("EPOCHS", "SEEDS", "DEPTH", "PATCH_SIZE", "DEVICES")),
+        ("EPOCHS", True, "a whole number, 1 or more"),
+        ("EPOCHS", 2.0, "a whole number, 1 or more"),
+        ("SEEDS", "two", "a whole number, 1 or more"),
+        ("FEATURE_COPIES", -1, "a whole number, 0 or more"),
+        ("CONSTRAINT_WEIGHT", -0.1, "a number, 0 or more"),
+        ("CONSTRAINT_WEIGHT", float("nan"), "a number, 0 or more"),
+        ("CONSTRAINT_WEIGHT", "0.1", "a number, 0 or more"),
+        ("INPUT_SCALING", "caffe", "choose one of report, imagenet"),
+    ],
+)
+def test_a_number_or_word_that_makes_no_sense_is_refused_by_its_name(name, value, words):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}; .*{words}"):
+        among({name: value})
+
+
+@pytest.mark.parametrize(
+    "given", [{"EPOCHS": 1}, {"FEATURE_COPIES": 0}, {"CONSTRAINT_WEIGHT": 0}, {"INPUT_SCALING": "imagenet"}]
+)
+def test_the_least_that_makes_sense_is_accepted(given):
+    assert among(given) == given
