@@ -2,6 +2,7 @@
 
 import functools
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -12,6 +13,7 @@ from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
 from gzutils.data.solutions import read_solutions, write_solutions
 from gzutils.decision_tree import QUESTIONS, down_the_tree
 
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `backend.load` sets it: the tests run on the users' kernels
 IDS = (100023, 100008, 100078)
 
 

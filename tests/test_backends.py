@@ -110,3 +110,12 @@ def test_a_model_file_of_one_backend_predicts_and_is_explained_the_same_in_the_o
             np.testing.assert_allclose(np.load(tmp_path / f"{name}.maps.npy"), maps, atol=1e-3)
         back = saved.load(tmp_path / f"from_jax_{name}.keras")
         np.testing.assert_allclose(back.predict(images, verbose=0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
+def test_the_fast_kernels_are_asked_for_unless_somebody_said_otherwise(before, after):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {"TF_ENABLE_ONEDNN_OPTS": before} if before else {}
+    look = "import os; from gzutils.tools import backend; backend.load(); print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, env=environment, check=True)
+    assert said.stdout.strip() == after

@@ -26,6 +26,8 @@ def load() -> None:
         ValueError: a backend that this kit does not know, or several processes without JAX.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow leaves oneDNN's kernels out where a processor has no AVX-512 VNNI; they are twice as fast there, too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with stderr_to(os.devnull):
         import keras
 
