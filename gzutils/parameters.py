@@ -40,7 +40,7 @@ def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 def run_name(value: str) -> str:
     """The name of a run, which is that of its folder below `runs/`; hidden ones are the kit's own."""
-    if not value or Path(value).name != value or value.startswith("."):
+    if not isinstance(value, str) or not value or Path(value).name != value or value.startswith("."):
         raise ValueError(f"RUN is {value!r}; it has to be a plain folder name")
     return value
 
@@ -110,7 +110,8 @@ def among(given: dict[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         plain = value is None or isinstance(value, bool | int | float | str)
         if plain and name.isupper() and name not in PARAMETERS:
-            for meant in get_close_matches(name, PARAMETERS, n=1, cutoff=0.85):
+            alike = [known for known in PARAMETERS if known[0] == name[0]]  # BATCH_SIZE is not PATCH_SIZE
+            for meant in get_close_matches(name, alike, n=1, cutoff=0.85):
                 raise ValueError(f"there is no parameter {name}; if you mean {meant}, call it so")
     asked = {name: given[name] for name in PARAMETERS if name in given}
     for name in ("EPOCHS", "SEEDS", "DEPTH", "PATCH_SIZE", "DEVICES"):

@@ -126,6 +126,27 @@ def test_arrays_of_another_shape_or_type_are_refused(folder, name, array, proble
     check_refused(folder, name, problem)
 
 
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (np.zeros((8, 3)), r"targets of shape \(8, 3\), but 7 galaxies"),
+        (3.0, r"targets of shape \(\), but 7 galaxies"),
+        (["a"] * 7, "have to be numbers"),
+        ([0, 1, 2, 3, 4, 5, np.nan], "none of them NaN"),
+    ],
+)
+def test_targets_that_do_not_belong_to_the_galaxies_are_refused(folder, targets, words):
+    with pytest.raises(ValueError, match=words):
+        open_store(folder).examples(targets)
+
+
+def test_other_targets_make_other_examples(folder):
+    store = open_store(folder)
+    named = [store.examples(targets).fingerprint for targets in (None, [0] * 7, [0] * 7, [1] * 7)]
+    assert named[1] == named[2]
+    assert len(set(named)) == 3
+
+
 # ---- the split
 
 

@@ -8,6 +8,7 @@ from gzutils.parameters import PARAMETERS, among
 
 OWN = {
     "SHOWN": 4,
+    "BATCH_SIZE": 64,
     "CHOSEN": "spiral",
     "ROWS": (1, 2),
     "LABELS": [0.5],

@@ -193,6 +193,48 @@ def test_an_accuracy_without_its_kind_is_refused():
         Recipe(3, 3, metrics=("accuracy",))
 
 
+def test_the_numbers_from_around_an_own_loss_are_part_of_what_it_is():
+    """Else the same lines with another constant would pass for the training that is there."""
+
+    def weighted(factor):
+        def loss(y_true, y_pred):
+            return factor * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+        return loss
+
+    said = [Recipe(3, 3, loss=weighted(factor)).configuration()["loss"] for factor in (1.0, 1.0, 50.0)]
+    assert said[0] == said[1] != said[2]
+
+
+def test_the_code_of_an_own_layer_is_part_of_what_a_network_is(monkeypatch):
+    class Doubled(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    examples, split = bright_corner()
+    inner = keras.Sequential([keras.Input((16, 16, 3)), Doubled(), keras.layers.Flatten()])
+    model = keras.Sequential([inner, keras.layers.Dense(3)])
+    before = training._identity(model, examples, split, TOY, [], 0)
+    assert training._identity(model, examples, split, TOY, [], 0) == before
+    monkeypatch.setattr(inspect, "getsource", lambda kind: "return 100 * x")
+    after = training._identity(model, examples, split, TOY, [], 0)
+    assert {name for name in before if before[name] != after[name]} == {"model"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"metrics": "mae"}, "have to be a tuple"),
+        ({"metrics": (abs, stop_after_two)}, "have to be a tuple"),
+        ({"optimizer": keras.optimizers.Adam}, "optimizer is the class Adam; give an object"),
+        ({"augmentation": RandomAffine}, "augmentation is the class RandomAffine"),
+    ],
+)
+def test_parts_of_another_kind_are_refused_in_words(parts, words):
+    with pytest.raises(ValueError, match=words):
+        Recipe(3, 3, **parts)
+
+
 def test_a_recipe_serves_for_several_trainings(tmp_path):
     """Its optimizer, whose moments belong to one network, is copied for each."""
     examples, split = bright_corner()

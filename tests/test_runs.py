@@ -78,3 +78,18 @@ def test_another_notebooks_model_is_opened_or_none_and_a_damaged_one_is_named(mo
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"02_parallel_cnn/model.keras is no model of this kit, or damaged"):
         run.model("02_parallel_cnn")
+
+
+def test_names_of_another_type_are_refused_in_words(monkeypatch, tmp_path):
+    """papermill makes a number of `-p RUN 3`."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="RUN is 3; it has to be a plain folder name"):
+        runs.start("02_parallel_cnn", "smoke", run=3)
+    with pytest.raises(ValueError, match="DATA_DIR is 3; it has to be the name of a folder"):
+        runs.start("02_parallel_cnn", "smoke", "kaggle", data_dir=3)
+
+
+def test_a_network_that_the_profile_does_not_know_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r'"smoke" has no plan for my_cnn; add one in gzutils/profiles.py'):
+        runs.start("02_parallel_cnn", "smoke").plan("my_cnn")

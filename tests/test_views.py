@@ -56,7 +56,10 @@ def test_no_view_takes_over_what_another_has_decoded():
     np.testing.assert_array_equal(large, before)
 
 
-@pytest.mark.parametrize(("crop", "side"), [(0, 64), (-2, 64), (211, 64), (426, 64), (210, 0), (210, -1)])
+@pytest.mark.parametrize(
+    ("crop", "side"),
+    [(0, 64), (-2, 64), (211, 64), (426, 64), (210, 0), (210, -1), (210.0, 64), ("210", 64), (210, True)],
+)
 def test_a_view_that_makes_no_sense_is_refused(crop, side):
     with pytest.raises(ValueError, match="the crop has to be an even number up to 424, the side 1 or more"):
         View(crop, side)

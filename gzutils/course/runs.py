@@ -127,6 +127,10 @@ class Run:
 
         Where the profile stops no training early, one of other EPOCHS is not stopped early either.
         """
+        if network not in self.profile.plans:
+            raise ValueError(
+                f'the profile "{self.profile.name}" has no plan for {network}; add one in gzutils/profiles.py'
+            )
         plan = self.profile.plans[network]
         recipe, epochs, copies = plan.recipe, self._asked("EPOCHS"), self._asked("FEATURE_COPIES")
         if epochs is not None:
@@ -253,6 +257,8 @@ def start(
     if galaxies is not None:
         parameters.whole_number("GALAXIES", galaxies, parameters.FEWEST_GALAXIES)
     parameters.whole_number("SEED", seed, least=0)
+    if data_dir is not None and not isinstance(data_dir, str | Path):
+        raise ValueError(f"DATA_DIR is {data_dir!r}; it has to be the name of a folder or of a zip")
     if data_dir is not None and data != "kaggle":
         raise ValueError('DATA_DIR holds the challenge\'s files: it goes with DATA = "kaggle"')
     name = parameters.run_name(f"{profile}-{data}" if run is None else run)

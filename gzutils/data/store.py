@@ -47,9 +47,20 @@ class Store:
         return records.fingerprint(self.manifest["sha256"])
 
     def examples(self, targets: np.ndarray | None = None) -> Examples:
-        """The galaxies' pictures with their vote fractions, or with other targets (N, …), such as classes."""
+        """The galaxies' pictures with their vote fractions, or with other targets (N, …), such as classes.
+
+        Raises:
+            ValueError: the targets are not one number or row of numbers a galaxy.
+        """
         if targets is None:
             return Examples(self.images, self.labels, self.fingerprint)
+        targets = np.asarray(targets)
+        if targets.shape[:1] != (len(self),):
+            raise ValueError(
+                f"targets of shape {targets.shape}, but {len(self)} galaxies: each needs one, in their order"
+            )
+        if targets.dtype.kind not in "biuf" or not np.isfinite(targets).all():
+            raise ValueError(f"the targets ({targets.dtype}) have to be numbers, none of them NaN or infinite")
         digest = hashlib.sha256(np.ascontiguousarray(targets).tobytes()).hexdigest()
         return Examples(self.images, targets, records.fingerprint([self.fingerprint, str(targets.dtype), digest]))
 

@@ -15,7 +15,8 @@ class View:
     side: int
 
     def __post_init__(self) -> None:
-        if not (1 <= self.crop <= 424 and self.crop % 2 == 0 and self.side >= 1):
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (self.crop, self.side))
+        if not (whole and 1 <= self.crop <= 424 and self.crop % 2 == 0 and self.side >= 1):
             raise ValueError(f"{self}: the crop has to be an even number up to 424, the side 1 or more")
 
 

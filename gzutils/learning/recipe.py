@@ -38,6 +38,14 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "batch_size"):
             parameters.whole_number(name.upper(), getattr(self, name), least=1)
+        if isinstance(self.metrics, str) or any(inspect.isfunction(metric) for metric in self.metrics):
+            raise ValueError(
+                f"the metrics are {self.metrics!r}; they have to be a tuple of Keras's names, configurations or "
+                f'objects, such as ("mean_absolute_error",)'
+            )
+        for name in ("optimizer", "loss", "augmentation"):
+            if inspect.isclass(getattr(self, name)):
+                raise ValueError(f"{name} is the class {getattr(self, name).__name__}; give an object of it: write ()")
         if any(metric in ("accuracy", "acc", "crossentropy", "ce") for metric in self.metrics):
             raise ValueError(
                 f"the metrics are {self.metrics}; a recipe does not know its targets, so name the kind of accuracy or "
@@ -80,12 +88,26 @@ def described(part: Any) -> Any:
         kind = type(part)
         words = {"class": kind.__name__, "configuration": json.loads(json.dumps(part.get_config(), default=str))}
         words["configuration"].pop("name", None)  # Keras may number it, by what was made before
-    if kind.__module__.split(".")[0] not in ("keras", "gzutils"):
-        try:
-            words["code"] = inspect.getsource(kind)
-        except (OSError, TypeError):  # typed in at a prompt
-            words["code"] = None
-    return words
+    return words | code_of(kind)
+
+
+def code_of(kind: Any) -> dict[str, Any]:
+    """The code of a class or function of a notebook or script, and the numbers and words from around it that it uses.
+
+    Empty for what is Keras's or this kit's.
+    """
+    if kind.__module__.split(".")[0] in ("keras", "gzutils"):
+        return {}
+    try:
+        code = inspect.getsource(kind)
+    except (OSError, TypeError):  # typed in at a prompt
+        code = None
+    used: dict[str, Any] = {}
+    for function in filter(inspect.isfunction, [kind, *(vars(kind).values() if inspect.isclass(kind) else ())]):
+        around = inspect.getclosurevars(function)
+        used |= {**around.globals, **around.nonlocals}
+    values = {name: repr(value) for name, value in sorted(used.items()) if isinstance(value, bool | int | float | str)}
+    return {"code": code, "values": values}
 
 
 def _made(given: Any, get: Any) -> Any:

@@ -8,7 +8,7 @@ as one that was not (on a CPU; on a GPU with deterministic kernels, see `backend
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pandas as pd
 from gzutils.data.store import Examples, Split
 from gzutils.learning.batches import Batches, set_draws
 from gzutils.learning.checkpoint import Checkpoint
-from gzutils.learning.recipe import Recipe
+from gzutils.learning.recipe import Recipe, code_of
 from gzutils.models import saved
 from gzutils.tools import backend, files, records, sources
 from gzutils.tools.progress import Line
@@ -180,7 +180,7 @@ def _check(split: Split) -> None:
 def _identity(model: keras.Model, examples: Examples, split: Split, recipe: Recipe, made: list, seed: int) -> dict:
     """All that a training's result depends on, by name; `made`: the recipe's objects of Keras."""
     return {
-        "model": records.fingerprint(_architecture(model)),
+        "model": records.fingerprint([_architecture(model), [code_of(type(layer)) for layer in _layers(model)]]),
         **recipe.configuration(),
         "seed": seed,
         "devices": backend.replicas(),
@@ -197,6 +197,14 @@ def _architecture(model: keras.Model) -> str:
     text = model.to_json()
     names = {name: f"name {place}" for place, name in enumerate(dict.fromkeys(re.findall(r'"name": "([^"]*)"', text)))}
     return re.sub(r'"((?:[^"\\]|\\.)*)"', lambda found: f'"{names.get(found[1], found[1])}"', text)
+
+
+def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """A model's layers, and those of models inside it."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
 
 
 def own_modules(model: keras.Model, parts: list) -> set[str]:
