@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gzutils.data.simulation import survey
-from gzutils.data.simulation.drawing import draw_component, draw_galaxy
+from gzutils.data.simulation.appearance import Appearance
+from gzutils.data.simulation.drawing import draw_component, draw_galaxy, look
 from gzutils.data.simulation.galaxies import Galaxy, draw_properties
 from gzutils.data.simulation.survey import component_of, image_of, make_survey, simulate, true_labels
 from gzutils.data.simulation.volunteers import answer_probabilities, true_probabilities, vote, vote_variance
@@ -29,8 +30,13 @@ def a_disk(**properties: object) -> Galaxy:
         plain = galaxy.companion == galaxy.disturbance == galaxy.arc_strength == galaxy.artifact == 0
         if galaxy.kind == "disk" and plain:
             usual = {"inclination": 0.0, "radius": 10.0, "surface_brightness": 30.0, "arm_strength": 0.8}
+            usual["lopsidedness"] = 0.0
             return dataclasses.replace(galaxy, **(usual | properties))
     raise AssertionError("no plain disk among 1000 galaxies")
+
+
+def seen(galaxy: Galaxy) -> Appearance:
+    return look(galaxy, np.random.default_rng(0))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -46,7 +52,8 @@ def column(labels: np.ndarray, name: str) -> float:
 def test_votes_and_truth_obey_the_tree(seed):
     rng = np.random.default_rng(seed)
     galaxy = draw_properties(rng)
-    labels = np.stack([vote(galaxy, rng), true_probabilities(galaxy)])
+    shown = look(galaxy, rng)
+    labels = np.stack([vote(shown, rng), true_probabilities(shown)])
     check_labels(labels, np.array([1, 2]), tolerance=1e-9)
     assert np.abs(constraint_residuals(labels)).max() < 1e-9
 
@@ -54,7 +61,7 @@ def test_votes_and_truth_obey_the_tree(seed):
 def test_the_votes_show_which_set_of_constraints_is_meant():
     """Float32, as the store has them: the tree's all hold; of those in the report's code all but the fourth."""
     rng = np.random.default_rng(0)
-    votes = np.stack([vote(draw_properties(rng), rng) for _ in range(300)]).astype(np.float32)
+    votes = np.stack([vote(look(draw_properties(rng), rng), rng) for _ in range(300)]).astype(np.float32)
     tree, report = (np.abs(constraint_residuals(votes, name)).max(axis=0) for name in ("tree", "report"))
     assert tree.max() <= 1e-5
     assert report[3] > 0.5
@@ -64,7 +71,7 @@ def test_the_votes_show_which_set_of_constraints_is_meant():
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**63))
 def test_every_question_has_probabilities(seed):
-    probabilities = answer_probabilities(draw_properties(np.random.default_rng(seed)))
+    probabilities = answer_probabilities(seen(draw_properties(np.random.default_rng(seed))))
     assert sorted(probabilities) == [question.number for question in QUESTIONS]
     for question in QUESTIONS:
         shares = probabilities[question.number]
@@ -77,7 +84,7 @@ def test_every_question_has_probabilities(seed):
 @given(seed=st.integers(0, 2**63))
 def test_a_galaxy_is_drawn_in_the_middle_of_a_dark_sky(seed):
     galaxy = dataclasses.replace(draw_properties(np.random.default_rng(seed)), artifact=0.0, artifact_kind="none")
-    image = draw_galaxy(galaxy, np.random.default_rng(seed))
+    image, _ = draw_galaxy(galaxy, np.random.default_rng(seed))
     assert image.shape == (424, 424, 3)
     assert image.dtype == np.uint8
     centre, corners = image[160:264, 160:264], image[[0, 0, -40, -40], [0, -40, 0, -40]]
@@ -87,14 +94,14 @@ def test_a_galaxy_is_drawn_in_the_middle_of_a_dark_sky(seed):
 
 def test_the_same_galaxy_is_drawn_the_same():
     galaxy = a_disk()
-    first, again = (draw_galaxy(galaxy, np.random.default_rng(3)) for _ in range(2))
+    first, again = (draw_galaxy(galaxy, np.random.default_rng(3))[0] for _ in range(2))
     assert np.array_equal(first, again)
 
 
 def test_more_inclined_disks_get_more_edge_on_votes():
-    edge_on = [answer_probabilities(a_disk(inclination=float(angle)))[2][0] for angle in range(0, 91, 5)]
+    edge_on = [answer_probabilities(seen(a_disk(inclination=float(angle))))[2][0] for angle in range(0, 91, 5)]
     assert np.all(np.diff(edge_on) > 0)
-    truth = true_probabilities(a_disk(inclination=89.0))
+    truth = true_probabilities(seen(a_disk(inclination=89.0)))
     assert column(truth, "Class2.1") > 0.5
 
 
@@ -103,13 +110,13 @@ def test_more_inclined_disks_get_more_edge_on_votes():
 )
 def test_stronger_features_get_more_votes(strength, question):
     values = np.linspace(0, 1, 9)
-    yes = [answer_probabilities(a_disk(**{strength: float(value)}))[question][0] for value in values]
+    yes = [answer_probabilities(seen(a_disk(**{strength: float(value)})))[question][0] for value in values]
     assert np.all(np.diff(yes) > 0)
 
 
 def test_blur_and_noise_hide_the_arms():
     clear, small, faint = a_disk(), a_disk(radius=4.0), a_disk(surface_brightness=7.0)
-    smooth = [column(true_probabilities(galaxy), "Class1.1") for galaxy in (clear, small, faint)]
+    smooth = [column(true_probabilities(seen(galaxy)), "Class1.1") for galaxy in (clear, small, faint)]
     assert smooth[0] < min(smooth[1:])
 
 
@@ -117,8 +124,9 @@ def test_votes_scatter_as_multinomial_draws():
     galaxy = a_disk(inclination=40.0, disturbance=0.4)
     rng = np.random.default_rng(0)
     draws = 4000
-    votes = np.stack([vote(galaxy, rng) for _ in range(draws)])
-    truth = true_probabilities(galaxy)
+    shown = seen(galaxy)
+    votes = np.stack([vote(shown, rng) for _ in range(draws)])
+    truth = true_probabilities(shown)
     error = np.sqrt(truth * (1 - truth) / 40 / draws)
     assert np.all(np.abs(votes.mean(axis=0) - truth) < 4.5 * error + 1e-4)
     volunteers = 45
@@ -129,7 +137,8 @@ def test_votes_scatter_as_multinomial_draws():
 def test_where_nobody_reaches_question_6_nothing_is_odd():
     galaxy = a_disk(artifact=1.0, artifact_kind="star")
     rng = np.random.default_rng(0)
-    votes = np.stack([vote(galaxy, rng) for _ in range(300)])
+    shown = seen(galaxy)
+    votes = np.stack([vote(shown, rng) for _ in range(300)])
     unanswered = votes[:, COLUMNS.index("Class1.3")] == 1
     assert unanswered.any()
     assert np.all(votes[unanswered, COLUMNS.index("Class6.2")] == 1)
@@ -159,8 +168,9 @@ def test_the_noise_floor_is_the_binomial_expectation(many_votes):
 def test_the_expected_variance_counts_galaxies_whose_oddness_nobody_judged():
     galaxy = a_disk(artifact=1.0, artifact_kind="star")  # 0.95 say "star or artifact", one in ten times all do
     rng = np.random.default_rng(0)
-    truth = true_probabilities(galaxy)
-    votes = np.stack([vote(galaxy, rng) for _ in range(6000)])
+    shown = seen(galaxy)
+    truth = true_probabilities(shown)
+    votes = np.stack([vote(shown, rng) for _ in range(6000)])
     measured = ((votes - truth) ** 2).mean(axis=0)
     assert measured[[13, 14]] == pytest.approx(vote_variance(truth[None])[0, [13, 14]], rel=0.08)
 
