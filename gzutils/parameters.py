@@ -98,6 +98,7 @@ PARAMETERS = {
         None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"'
     ),
 }
+OF_RUNS = ("PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED")  # what decides which run a notebook is part of
 OF_NETWORKS = ("DEPTH", "CLASS_TOKEN", "PATCH_SIZE", "INPUT_SCALING")  # arguments of their builders
 
 

@@ -23,7 +23,7 @@ def of_any(model: keras.Model, trained: Trained, examples: Examples, split: Spli
     Beside size, epochs and machine: `train`, `validation` and `test`, the recipe's loss and metrics with the best
     weights on unchanged inputs.
     """
-    parts = {part: evaluate(model, examples, rows, recipe) for part, rows in _parts(split).items()}
+    parts = {part: evaluate(model, examples, rows, recipe) for part, rows in vars(split).items()}
     return _of_training(model, trained) | parts
 
 
@@ -44,7 +44,7 @@ def measure(
     `predicted`, by part of the split, is made with the model where it is not given.
     `noise_floor_test_rmse` is what the best possible model would reach; None (null) for real galaxies.
     """
-    parts = _parts(split)
+    parts = vars(split)
     predicted = predicted or {part: predict(model, store.images, rows) for part, rows in parts.items()}
     test_labels = store.labels[split.test]
     truth = run.true_probabilities(store.galaxy_ids[split.test])
@@ -71,7 +71,7 @@ def measure(
 def guess_errors(store: Store, split: Split) -> dict[str, float]:
     """The RMSE of guessing the mean of the training galaxies, by part of the split: the number to beat."""
     guess = mean_prediction(store, split)
-    return {part: metrics.rmse(guess[None], store.labels[rows]) for part, rows in _parts(split).items()}
+    return {part: metrics.rmse(guess[None], store.labels[rows]) for part, rows in vars(split).items()}
 
 
 def in_words(measured: dict[str, Any]) -> str:
@@ -128,7 +128,3 @@ def _of_training(model: keras.Model, trained: Trained) -> dict[str, Any]:
         "versions": backend.versions(),
         "device": backend.device(),
     }
-
-
-def _parts(split: Split) -> dict[str, np.ndarray]:
-    return {"train": split.train, "validation": split.validation, "test": split.test}

@@ -21,6 +21,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from gzutils.course.command_line import parse
 from gzutils.course.stored_outputs import small_png, store_outputs
+from gzutils.parameters import OF_RUNS
 from gzutils.tools import files, records, sources
 from gzutils.tools.progress import PROGRESS_FILE, show_in_terminal
 
@@ -116,7 +117,7 @@ def _understood(source: nbformat.NotebookNode, parameters: dict) -> dict:
     names = {line.split(" = ")[0] for cell in cells for line in cell.splitlines()}
     code = "\n".join(cell.source for cell in source.cells if cell.cell_type == "code")
     if "runs.begin(" in code:
-        names |= {"PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN"}
+        names |= set(OF_RUNS)
     if "set_up_training(" in code:
         names |= {"PRECISION", "DEVICES"}
     return {name: value for name, value in parameters.items() if name in names}

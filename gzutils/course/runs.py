@@ -224,8 +224,7 @@ def begin(notebook: str, given: dict[str, Any]) -> Run:
             settings. The message names it.
     """
     asked = parameters.among(given)
-    first = ("PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED")
-    common = {name.lower(): asked.pop(name) for name in first if name in asked}
+    common = {name.lower(): asked.pop(name) for name in parameters.OF_RUNS if name in asked}
     return replace(start(notebook, **common), asked=asked)
 
 

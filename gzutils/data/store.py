@@ -1,6 +1,5 @@
 """The store, opened; what a network learns of it; and its split into training, validation and test galaxies."""
 
-import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +60,8 @@ class Store:
             )
         if targets.dtype.kind not in "biuf" or not np.isfinite(targets).all():
             raise ValueError(f"the targets ({targets.dtype}) have to be numbers, none of them NaN or infinite")
-        digest = hashlib.sha256(np.ascontiguousarray(targets).tobytes()).hexdigest()
-        return Examples(self.images, targets, records.fingerprint([self.fingerprint, str(targets.dtype), digest]))
+        named = records.fingerprint([self.fingerprint, str(targets.dtype), records.arrays_sha256(targets)])
+        return Examples(self.images, targets, named)
 
 
 @dataclass(frozen=True)

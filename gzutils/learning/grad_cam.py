@@ -16,6 +16,7 @@ from PIL import Image
 from gzutils.data.view import REPORT_VIEW
 from gzutils.decision_tree import QUESTIONS
 from gzutils.learning.metrics import ratio_interval
+from gzutils.models import saved
 from gzutils.models.vision_transformer import attention_scores
 from gzutils.tools import backend
 
@@ -249,16 +250,10 @@ def randomised(model: keras.Model, seed: int = 0) -> Iterator[tuple[str, keras.M
     new = keras.models.clone_model(model)
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    for layer, other in reversed(list(zip(_layers(copy), _layers(new), strict=True))):
-        if layer.get_weights():
+    for layer, other in reversed(list(zip(saved.all_layers(copy), saved.all_layers(new), strict=True))):
+        if layer.get_weights() and not isinstance(layer, keras.Model):
             layer.set_weights(other.get_weights())
             yield layer.name, copy
-
-
-def _layers(model: keras.Model) -> Iterator[layers.Layer]:
-    """A model's layers, those of a model inside it in its place."""
-    for layer in model.layers:
-        yield from _layers(layer) if isinstance(layer, keras.Model) else [layer]
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ as one that was not (on a CPU; on a GPU with deterministic kernels, see `backend
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,9 @@ def _check(split: Split) -> None:
 def _identity(model: keras.Model, examples: Examples, split: Split, recipe: Recipe, made: list, seed: int) -> dict:
     """All that a training's result depends on, by name; `made`: the recipe's objects of Keras."""
     return {
-        "model": records.fingerprint([_architecture(model), [code_of(type(layer)) for layer in _layers(model)]]),
+        "model": records.fingerprint(
+            [_architecture(model), [code_of(type(layer)) for layer in saved.all_layers(model)]]
+        ),
         **recipe.configuration(),
         "seed": seed,
         "devices": backend.replicas(),
@@ -199,21 +201,13 @@ def _architecture(model: keras.Model) -> str:
     return re.sub(r'"((?:[^"\\]|\\.)*)"', lambda found: f'"{names.get(found[1], found[1])}"', text)
 
 
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """A model's layers, and those of models inside it."""
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-
-
 def own_modules(model: keras.Model, parts: list) -> set[str]:
     """The modules of this kit that a model's layers and other objects of Keras (or None) come from.
 
     And those that these import; what only serves, in `tools`, does not count.
     """
-    classes = {*re.findall(r'"module": "(gzutils[\w.]*)"', model.to_json()), *(type(part).__module__ for part in parts)}
-    names = sources.reached(name for name in classes if name.startswith("gzutils."))
+    homes = {type(part).__module__ for part in (*saved.all_layers(model), *parts)}
+    names = sources.reached(name for name in homes if name.startswith("gzutils."))
     return {name for name in names if not name.startswith("gzutils.tools")}
 
 

@@ -1,22 +1,27 @@
 """Opening a model file of any of the kit's networks, whichever backend wrote it."""
 
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
 
 # Keras finds the layers that are this kit's own by name, once the modules that define them are imported.
 from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F401
 from gzutils.tools.files import first_line
+from gzutils.tools.records import arrays_sha256
 
 
 def weights_fingerprint(model: keras.Model) -> str:
     """Hexadecimal digits that name a model's weights, whatever it is called."""
-    digest = hashlib.sha256()
-    for weights in model.get_weights():
-        digest.update(np.ascontiguousarray(weights).tobytes())
-    return digest.hexdigest()
+    return arrays_sha256(*model.get_weights())
+
+
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """A model's layers, in their order; after a model inside it, that model's own."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
 
 
 def load(path: Path | str) -> keras.Model:

@@ -42,6 +42,14 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def arrays_sha256(*arrays: np.ndarray) -> str:
+    """The SHA-256 of arrays' values, one after the other, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
 def fingerprint(value: Any) -> str:
     """Eight hexadecimal digits that name a JSON-like value: equal values have equal ones."""
     text = json.dumps(value, sort_keys=True, default=_plain)

@@ -26,11 +26,13 @@ def ratio(predicted: np.ndarray, labels: np.ndarray, seed: int = 0, draws: int =
     """RMSE over that of the labels' own means, and what other galaxies of the kind might have given."""
     errors = ((predicted - labels) ** 2).mean(axis=1)
     guess_errors = ((labels - labels.mean(axis=0)) ** 2).mean(axis=1)
-    rows = np.random.default_rng(seed).integers(len(labels), size=(draws, len(labels)))
-    drawn = np.sqrt(errors[rows].mean(axis=1) / guess_errors[rows].mean(axis=1))
+
+    def of_errors(model: np.ndarray, guess: np.ndarray) -> np.ndarray:
+        return np.sqrt(model.mean(axis=-1) / guess.mean(axis=-1))
+
     return {
-        "ratio": float(np.sqrt(errors.mean() / guess_errors.mean())),
-        "interval": np.quantile(drawn, [0.025, 0.975]).tolist(),
+        "ratio": float(of_errors(errors, guess_errors)),
+        "interval": list(metrics.bootstrap(of_errors, errors, guess_errors, seed=seed, draws=draws)),
         "rmse": float(np.sqrt(errors.mean())),
         "mean_guess_rmse": float(np.sqrt(guess_errors.mean())),
         "galaxies": len(labels),
