@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gzutils.data.morphometry import MEASURES, measure
+from gzutils.data.morphometry import MEASURES, REAL, measure, outside_real
 
 SIDE = 64
 
@@ -48,3 +48,12 @@ def test_what_does_not_touch_the_middle_is_left_out():
     alone = measure(picture[None])
     picture[25:39, 52:58] = 200
     assert measure(picture[None]) == pytest.approx(alone)
+
+
+def test_what_lies_outside_of_real_galaxies_is_counted():
+    low, middle, high = REAL.T
+    assert np.array_equal(outside_real(np.stack([low, middle, high])), np.zeros(7))
+    assert outside_real(np.stack([low - 1e-6, middle, high + 1e-6])) == pytest.approx(np.full(7, 2 / 3))
+    no_source = np.full((1, 7), np.nan)
+    assert np.array_equal(outside_real(np.concatenate([middle[None], no_source])), np.zeros(7))
+    assert np.isnan(outside_real(no_source)).all()

@@ -109,6 +109,34 @@ def answer_means(means: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
+def measures(values: np.ndarray, names: tuple[str, ...], real: np.ndarray, counted: str) -> Figure:
+    """What was measured in pictures, a histogram each, and where real galaxies lie.
+
+    Args:
+        values: (N, measures), NaN where there was no source. names: of the measures.
+        real: (measures, 3), the 10, 50 and 90 % quantile of real galaxies. counted: what the histograms count.
+    """
+    columns = 4
+    rows = -(-(len(names) + 1) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(style.WIDTH, 2.3 * rows))
+    for one, column, name, (low, middle, high) in zip(axes.ravel(), values.T, names, real, strict=False):
+        column = column[~np.isnan(column)]
+        edges = np.linspace(*np.quantile(np.concatenate([column, [low, high]]), [0.01, 0.99]), 25)
+        one.hist(column.clip(edges[0], edges[-1]), edges, color=style.SKY, label=counted)
+        one.axvspan(low, high, color=style.VERMILION, alpha=0.15, label="8 of 10 real galaxies")
+        one.axvline(middle, color=style.VERMILION, label="half of the real ones: below this")
+        one.set_xlabel(name, fontsize=9)
+        one.tick_params(labelsize=8)
+        one.set_yticks([])
+        one.spines["left"].set_visible(False)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    for one in axes.ravel()[len(names) :]:
+        one.axis("off")
+    axes.ravel()[-1].legend(handles, labels, loc="center", fontsize=8.5)
+    figure.tight_layout()
+    return figure
+
+
 def _answer_places() -> np.ndarray:
     """The answers' places on an axis (37,), with a small gap after each question."""
     return np.arange(37) + 0.4 * np.repeat(np.arange(11), [len(q.answers) for q in QUESTIONS])

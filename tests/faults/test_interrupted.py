@@ -28,7 +28,7 @@ NAME = "RUN, or --run NAME"
 
 KILLED = {
     # what is running, and after which call of which function (SIGKILL)
-    "while galaxies are drawn": (work.survey, "gzutils.data.simulation.survey.image_of", 25),
+    "while galaxies are drawn": (work.survey, "gzutils.data.simulation.survey.picture_of", 25),
     "while galaxies are preprocessed": (work.store, "gzutils.data.challenge.Images.read", 8),
     "while a checkpoint is written": (work.train, "numpy.savez", 3),
     "while the trained model is written": (work.train, "keras.Model.save", 1),
@@ -125,7 +125,7 @@ def test_the_second_says_who_is_at_work_and_stops_and_the_lock_dies_with_the_fir
 
 def test_who_needs_data_that_another_is_making_waits_for_them(tmp_path):
     """Two runs of different names share the data."""
-    with work.start("survey", tmp_path, "hold", "gzutils.data.simulation.survey.image_of", "20") as first:
+    with work.start("survey", tmp_path, "hold", "gzutils.data.simulation.survey.picture_of", "20") as first:
         assert "held\n" in first.stdout
         with work.start("survey", tmp_path) as second:
             said = second.stdout.readline()

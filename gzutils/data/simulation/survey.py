@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from gzutils.data.jpegs import crop
-from gzutils.data.simulation.drawing import draw_component, draw_galaxy
+from gzutils.data.simulation.appearance import Appearance
+from gzutils.data.simulation.drawing import draw_component, draw_galaxy, look
 from gzutils.data.simulation.galaxies import Galaxy, draw_properties
 from gzutils.data.simulation.volunteers import true_probabilities, vote
 from gzutils.data.view import REPORT_VIEW, View
@@ -20,7 +21,7 @@ from gzutils.tools.progress import progress
 from gzutils.tools.records import read_record, write_json
 
 # Raised by hand whenever the same seed and number give another picture or other votes; a test holds some of both.
-VERSION = 1
+VERSION = 2
 FIRST_ID = 100001
 IMAGES = "images_training_rev1"
 LABELS = "training_solutions_rev1.csv"
@@ -119,11 +120,17 @@ def simulate(seed: int, number: int) -> tuple[Galaxy, np.ndarray, np.ndarray]:
         The galaxy, its votes (37, float64) and its true probabilities (37, float64).
     """
     galaxy = draw_properties(_stream(seed, number, 0))
-    return galaxy, vote(galaxy, _stream(seed, number, 2)), true_probabilities(galaxy)
+    seen = look(galaxy, _stream(seed, number, 1))  # its light is drawn for that, its picture is not
+    return galaxy, vote(seen, _stream(seed, number, 2)), true_probabilities(seen)
 
 
 def image_of(galaxy: Galaxy, seed: int, number: int) -> np.ndarray:
     """Its image in that survey, uint8 (424, 424, 3)."""
+    return picture_of(galaxy, seed, number)[0]
+
+
+def picture_of(galaxy: Galaxy, seed: int, number: int) -> tuple[np.ndarray, Appearance]:
+    """Its image in that survey, uint8 (424, 424, 3), and what can be seen of the galaxy in it."""
     return draw_galaxy(galaxy, _stream(seed, number, 1))
 
 
@@ -142,7 +149,7 @@ def true_region(seed: int, galaxy_id: int, component: str, share: float = 0.8, v
         (side, side) bool; all False where the galaxy has no such part.
     """
     number = int(galaxy_id) - FIRST_ID
-    light = component_of(simulate(seed, number)[0], seed, number, component)
+    light = component_of(draw_properties(_stream(seed, number, 0)), seed, number, component)
     small = crop(Image.fromarray(light), view).resize((view.side, view.side), Image.Resampling.BOX)
     values = np.asarray(small, np.float64)
     brightest_first = np.sort(values, axis=None)[::-1]
@@ -154,7 +161,7 @@ def true_region(seed: int, galaxy_id: int, component: str, share: float = 0.8, v
 
 def true_labels(seed: int, galaxy_ids: np.ndarray) -> np.ndarray:
     """The true probabilities, float64 (N, 37), of galaxies of the survey with this seed, as `simulated_truth.csv`."""
-    return np.stack([true_probabilities(draw_properties(_stream(seed, int(i) - FIRST_ID, 0))) for i in galaxy_ids])
+    return np.stack([simulate(seed, int(i) - FIRST_ID)[2] for i in galaxy_ids])
 
 
 def _stream(seed: int, number: int, purpose: int) -> np.random.Generator:
@@ -184,11 +191,15 @@ def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:
     images, seed, start, stop = task
     rows = []
     for number in range(start, stop):
-        galaxy, votes, truth = simulate(seed, number)
         path = images / f"{FIRST_ID + number}.jpg"
-        if not path.exists():
+        if path.exists():
+            galaxy, votes, truth = simulate(seed, number)
+        else:
+            galaxy = draw_properties(_stream(seed, number, 0))
+            image, seen = picture_of(galaxy, seed, number)
+            votes, truth = vote(seen, _stream(seed, number, 2)), true_probabilities(seen)
             jpeg = io.BytesIO()  # Pillow writing to a file itself does not notice that the disk got full (13.0)
-            Image.fromarray(image_of(galaxy, seed, number)).save(jpeg, "JPEG", quality=JPEG_QUALITY)
+            Image.fromarray(image).save(jpeg, "JPEG", quality=JPEG_QUALITY)
             with whole_file(path) as beside:
                 beside.write_bytes(jpeg.getvalue())
         properties = ",".join(str(getattr(galaxy, name)) for name in PROPERTIES)
