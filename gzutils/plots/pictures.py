@@ -109,11 +109,11 @@ def answer_means(means: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def measures(values: np.ndarray, names: tuple[str, ...], real: np.ndarray, counted: str) -> Figure:
+def measures(values: np.ndarray, names: list[str], real: np.ndarray, counted: str) -> Figure:
     """What was measured in pictures, a histogram each, and where real galaxies lie.
 
     Args:
-        values: (N, measures), NaN where there was no source. names: of the measures.
+        values: (N, measures), NaN where there was no source. names: of the measures, with units.
         real: (measures, 3), the 10, 50 and 90 % quantile of real galaxies. counted: what the histograms count.
     """
     columns = 4
