@@ -157,6 +157,16 @@ def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project):
         pipeline.main(["--only", "07"])
 
 
+def test_without_notebooks_it_fails_and_says_where_it_looked(project):
+    for path in (project / "notebooks").iterdir():
+        path.unlink()
+    with pytest.raises(
+        SystemExit, match=f"there are no notebooks in {project / 'notebooks'}; run the kit that lies in a checkout"
+    ):
+        pipeline.main(["--profile", "smoke"])
+    assert not (project / "runs").exists()
+
+
 def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters(project):
     path = project / "notebooks/01_first.ipynb"
     line = "from IPython.display import HTML, display; display(HTML(''), display_id=True); print('a galaxy')"
