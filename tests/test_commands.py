@@ -128,7 +128,7 @@ def opens_in_jupyterlab(checkout, notebook):
 
 
 def test_a_copy_of_the_kit_in_place_of_the_checkout_is_noticed(checkout):
-    """As `pip install .` leaves it: the pipeline would look for notebooks beside it. Seen failing without `kit_is_here`."""
+    """As `pip install .` leaves it: the pipeline would look for notebooks beside that copy."""
     (packages,) = checkout.glob(".venv/lib/python*/site-packages")
     tools = checkout / "tools"
     tools.mkdir()
