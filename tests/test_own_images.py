@@ -170,14 +170,18 @@ def test_the_tables_say_the_same_in_columns_and_in_words(tmp_path):
 
 
 def test_notebook_09_takes_a_folder_and_writes_tables_and_a_submission(tmp_path):
-    """On a small challenge, from an empty folder: it trains its network, leaves out a bad picture, says what it did."""
+    """On a small challenge, from an empty folder: it trains its network, leaves out a bad picture, says what it did.
+
+    The picture's name is a script, which the notebook shows as its letters; seen failing with the caption as Markdown.
+    """
     data = write_challenge(tmp_path / "challenge", range(100001, 100021))
     (data / TEST_IMAGES).mkdir()
     for galaxy in (200002, 200001):
         (data / TEST_IMAGES / f"{galaxy}.jpg").write_bytes(noise_jpeg(galaxy))
     own = tmp_path / "own"
     own.mkdir()
-    picture((90, 70)).save(own / "mine $1_000$ 5.png")
+    name = "<img src=x onerror=alert(1)> $1_000$ 5.png"
+    picture((90, 70)).save(own / name)
     (own / "bad.jpg").write_bytes(b"no picture")
     work = tmp_path / "work"
     work.mkdir()
@@ -190,13 +194,22 @@ def test_notebook_09_takes_a_folder_and_writes_tables_and_a_submission(tmp_path)
     said = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
     assert "it is trained here" in said
     assert "left out: bad.jpg, no picture" in said
-    assert "mine $1_000$ 5.png: 90x70, the central square kept" in said
+    assert f"{name}: 90x70, the central square kept" in said
+    shown = [
+        text
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if "data" in output
+        for kind, text in output.data.items()
+        if kind in ("text/html", "text/markdown")
+    ]
+    assert not [text for text in shown if "<img" in text], "a name that a browser would run"
     assert "2 galaxies, where Kaggle expects 79,975" in said
     folder = work / "runs/smoke-kaggle/09_your_own_galaxies"
     lines = (folder / "submission.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["GalaxyID", "200001", "200002"]
     assert lines[0] == (data / "training_solutions_rev1.csv").read_text().splitlines()[0]
-    assert list(pd.read_csv(folder / "shares.csv")["name"]) == ["mine $1_000$ 5.png"]
+    assert list(pd.read_csv(folder / "shares.csv")["name"]) == [name]
     assert (folder / "figures/walk_1.png").is_file()
     assert len(read_solutions(data / "training_solutions_rev1.csv")[0]) == 20
     assert json.loads((work / "runs/smoke-kaggle/run.json").read_text())["data"] == "kaggle"
