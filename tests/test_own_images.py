@@ -121,13 +121,32 @@ def test_a_folder_is_read_in_the_order_of_names_and_bad_files_are_named(tmp_path
     (tmp_path / "notes.txt").write_text("a spiral, I think")
     (tmp_path / "empty.png").write_bytes(b"")
     Image.new("1", (3000, 3000)).save(tmp_path / "huge.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
+    monkeypatch.setattr(own_images, "MOST_PIXELS", 2_000_000)
     images, refused = own_images.read_all(tmp_path)
     assert [image.name for image in images] == ["a.png", "b.png"]
     assert list(refused) == ["cut off.jpg", "empty.png", "huge.png", "notes.txt"]
     assert "truncated" in refused["cut off.jpg"]
     assert "no picture of a known format" in refused["notes.txt"]
     assert "more than 2,000,000 pixels" in refused["huge.png"]
+
+
+LARGE = """
+import resource, sys
+from gzutils.data import own_images
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(own_images.read_all(sys.argv[1])[1])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.parametrize(("side", "refused", "most"), [(7071, False, 1.6e9), (7072, True, 1e8), (13_376, True, 1e8)])
+def test_a_laptop_survives_the_largest_picture(tmp_path, side, refused, most):
+    """Of 16 bits, which take most memory; with Pillow's own limit one of 178.9 million pixels took 5 GB."""
+    Image.new("I;16", (side, side), 7).save(tmp_path / "a.tiff", compression="tiff_deflate")
+    said = subprocess.run([sys.executable, "-c", LARGE, tmp_path], capture_output=True, text=True, check=True).stdout
+    reasons, memory = said.splitlines()
+    assert ("more than 50,000,000 pixels; cut the galaxy out first" in reasons) == refused
+    assert int(memory) < most
 
 
 def test_what_cannot_be_read_at_all_is_said(tmp_path):
