@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gzutils.course import pipeline
+from gzutils.tools import files
 
 PARAMETERS = 'PROFILE = "quick"\nDATA = "simulated"\nDATA_DIR = None\nGALAXIES = None\nRUN = None'
 
@@ -122,6 +123,16 @@ def test_other_parameters_make_another_run_and_fresh_starts_anew(project):
     assert pipeline.main(["--profile", "smoke", "--only", "01", "--galaxies", "50"]) == 0
     pipeline.main(["--profile", "smoke", "--only", "01", "--galaxies", "50", "--fresh"])
     assert executed(project) == ["01_first"] * 3
+
+
+def test_fresh_deletes_nothing_of_a_run_that_another_is_at_work_on(project):
+    """The change of the code that fails here: `--fresh` deletes before it has the lock."""
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    run = project / "runs" / "smoke-simulated"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with files.locked(run), pytest.raises(SystemExit, match="is in use by"):
+        pipeline.main(["--profile", "smoke", "--fresh"])
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_a_failed_notebook_is_named_and_only_what_needs_it_is_left_out(project, capsys):

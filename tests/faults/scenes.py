@@ -336,7 +336,7 @@ def full_disk(task, size, before=None):
             said = refused(task, folder)
         now = work.contents(folder)
         assert {name: now.get(name) for name in kept} == kept
-        assert not [name for name in now if re.search(r"/\.[^/]*\.\d+\.", name)], "half a file stays"
+        assert not [name for name in now if re.search(r"/\.[^/]*\.\d+-", name)], "half a file stays"
         task(folder)
         assert_same(folder, getattr(made, task.__name__))
         return said
