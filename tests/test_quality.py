@@ -112,3 +112,20 @@ def test_the_readme_explains_every_parameter():
     rows = re.findall(r"^\| `([A-Z_]+)` \| `(.+?)` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     expected = [(name, repr(p.default).replace("'", '"'), p.meaning) for name, p in PARAMETERS.items()]
     assert rows == expected
+
+
+def test_the_readmes_figures_are_those_of_the_stored_outputs():
+    """Store the outputs anew, and README has to say what they say then."""
+    cells = nbformat.read(ROOT / "notebooks" / "02_parallel_cnn.ipynb", as_version=4).cells
+    printed = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+    page = " ".join((ROOT / "README.md").read_text().split())
+    number, interval = r"(0\.\d{4})", r"\(95 % interval (0\.\d{4}) to (0\.\d{4})\)"
+    said = re.search(
+        rf"test RMSE {number} {interval}, where guessing the mean answer gives {number} "
+        rf"and the scatter of the votes alone {number}",
+        page,
+    )
+    stored = re.search(
+        rf"test RMSE {number} {interval}\nguessing the mean {number}.*\nthe noise floor {number}", printed
+    )
+    assert said.groups() == stored.groups()
