@@ -19,6 +19,7 @@ from test_quality import NOTEBOOKS, PAGES, ROOT, parameters_cell, prose
 ELSEWHERE = {  # what starts a command that needs a browser, or minutes
     ".venv/bin/python tests/in_jupyterlab.py": "test_jupyterlab.py",
     ".venv/bin/python tests/on_colab.py": "test_colab.py",
+    ".venv/bin/python tests/on_jax.py": "test_backends.py",
 }
 LAB = re.compile(r"^\.venv/bin/jupyter lab (\S+)$")
 
