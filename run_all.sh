@@ -34,11 +34,17 @@ show_packages() {
     if [ -t 1 ]; then printf '\r\033[K'; fi
 }
 
+# Whether .venv has this kit: pip install . would put a copy beside the notebooks' own.
+kit_is_here() {
+    "$venv/bin/python" -I -c 'import os, sys, gzutils; sys.exit(not os.path.samefile(gzutils.__path__[0], sys.argv[1]))' \
+        "$root/gzutils" 2>/dev/null
+}
+
 install() {
     local python extras=lab,test wanted log="$venv/install.log"
     command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 && extras=gpu,$extras
     wanted="$extras $(cat "$root/requirements.txt" "$root/constraints.txt" "$root/pyproject.toml" | cksum)"
-    [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ] && return
+    [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ] && kit_is_here && return
     python=$(find_python)
     [ "$(df -Pk "$root" | awk 'NR == 2 { print $4 }')" -gt 6000000 ] ||
         fail "less than 6 GB are free in $root; the installation and the data need as much, make room first"

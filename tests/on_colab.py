@@ -93,7 +93,8 @@ class Colab:
         opened = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4)
         set_up = next(cell for cell in opened.cells if cell.cell_type == "code")
         local = f"--no-build-isolation --no-index git+file://{self.published}@main"
-        set_up.source = set_up.source.replace(repository.install_link(), local)
+        published = "https://github.com/you/your-kit"
+        set_up.source = repository.set_up_cell(published).replace(repository.install_link(published), local)
         set_up.source = set_up.source.replace("on_drive=False", f"on_drive={on_drive}")
         set_up.source += "\nimport gzutils\nprint('the kit lies in', gzutils.__file__)"
         nbformat.write(opened, folder / "opened.ipynb")

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from on_jax import without_tensorflow
 
 from gzutils.learning import grad_cam
 from gzutils.models import saved
@@ -43,17 +44,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 @pytest.fixture(scope="module")
 def jax_alone(tmp_path_factory):
     """The environment of a process that runs Keras on JAX and in which TensorFlow is as good as not installed."""
-    folder = tmp_path_factory.mktemp("jax")
-    (folder / "tensorflow").mkdir()
-    (folder / "tensorflow" / "__init__.py").write_text("raise ImportError('as if it were not installed')")
-    return os.environ | {
-        "KERAS_BACKEND": "jax",
-        "PYTHONPATH": os.pathsep.join([str(folder), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]),
-        # The same small networks are compiled again and again.
-        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    return without_tensorflow(tmp_path_factory.mktemp("jax"))
 
 
 def run(environment, *arguments):

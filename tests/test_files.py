@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gzutils.tools.files import stderr_to, whole_file, write_text
+from gzutils.tools.files import stderr_to, whole_file, write_text, zeros_file
 from gzutils.tools.records import fingerprint, read_json, sha256, write_json
 
 JSON = st.recursive(
@@ -71,6 +71,16 @@ def test_a_block_that_writes_nothing_is_an_error_and_keeps_the_old_file(tmp_path
 def test_text_is_utf_8(tmp_path):
     write_text(tmp_path / "text.txt", "λ = 0.001 ± 10 %\n")
     assert (tmp_path / "text.txt").read_bytes() == "λ = 0.001 ± 10 %\n".encode()
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 64, 64, 3), (300, 64, 64, 3)])
+def test_a_file_of_zeros_has_all_its_room_on_the_disk(tmp_path, shape):
+    """The change of the code that fails here: `zeros_file` without its loop of writes, which leaves a hole."""
+    zeros_file(tmp_path / "zeros.npy", np.uint8, shape)
+    array = np.load(tmp_path / "zeros.npy", mmap_mode="r")
+    assert (array.shape, array.dtype, array.any()) == (shape, np.uint8, False)
+    os.sync()  # some file systems choose the blocks only then
+    assert (tmp_path / "zeros.npy").stat().st_blocks * 512 >= array.nbytes
 
 
 # ---- JSON

@@ -61,17 +61,18 @@ def test_a_heat_map_is_what_finite_differences_give(tiny):
             expected = np.maximum((weights * maps[galaxy]).sum(axis=-1), 0)
             expected /= expected.max() or 1
             np.testing.assert_allclose(found[galaxy, number], expected, atol=1e-4)
-    assert (found.max(axis=(2, 3)) == 1).mean() > 0
+    assert (found.max(axis=(2, 3)) == 1).mean() > 0.5
 
 
 def small_models():
     keras.utils.set_random_seed(0)
     yield parallel_cnn(width=0.125), "joint_conv_3", 7
     yield vgg16(enlarge_to=32, units=16, initial_weights="random"), "block5_conv3", 2
-    yield resnet50(enlarge_to=32, units=16, initial_weights="random"), "conv5_block3_out", 1
+    yield resnet50(enlarge_to=64, units=16, initial_weights="random"), "conv5_block3_out", 2  # 1 would be 0 or 1
 
 
 def test_every_convolutional_network_is_explained_and_a_batch_is_as_one_by_one():
+    """The changes of the code that fail here: all maps but the first are empty; a map is 1 wherever it has heat."""
     images = galaxies(5)
     for model, layer, side in small_models():
         assert grad_cam.last_feature_map(model) == layer
@@ -79,6 +80,8 @@ def test_every_convolutional_network_is_explained_and_a_batch_is_as_one_by_one()
         together = grad_cam.heat_maps(model, images, batch_size=2)
         assert together.shape == (5, 11, side, side)
         assert set(np.unique(together.max(axis=(2, 3)))) <= {0, 1}
+        assert together.any(axis=(2, 3)).mean() > 0.5
+        assert ((together > 0) & (together < 1)).any(axis=(2, 3)).mean() > 0.5
         one_by_one = np.concatenate([grad_cam.heat_maps(model, images[i : i + 1]) for i in range(5)])
         np.testing.assert_allclose(together, one_by_one, atol=1e-3)
         for before, after in zip(weights, model.get_weights(), strict=True):

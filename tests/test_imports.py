@@ -4,15 +4,19 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from graphlib import TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import gzutils
 from gzutils.tools import sources
 
 PACKAGE = Path(gzutils.__file__).parent
+ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "PIL", "papermill")
 
@@ -135,3 +139,40 @@ def test_no_module_is_longer_than_a_person_reads_in_one_sitting(path):
 @by_name
 def test_every_module_says_what_it_is_for(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+DISTRIBUTIONS = packages_distributions()
+
+
+def third_party(code):
+    """The packages from elsewhere that some code imports, wherever in it, by the names of their distributions."""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.split(".")[0])
+    elsewhere = names - sys.stdlib_module_names - {"gzutils", "google"}  # google.colab is Colab's own
+    return {DISTRIBUTIONS[name][0].lower().replace("_", "-") for name in elsewhere if name in DISTRIBUTIONS}
+
+
+def declared(*lines):
+    found = [re.match(r"[\w-]+", line) for line in lines]
+    return {name[0].lower().replace("_", "-") for name in found if name}
+
+
+def test_whatever_is_imported_is_declared():
+    """It would be missing as soon as the package that brings it along no longer does."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    needed = declared(*(ROOT / "requirements.txt").read_text().splitlines())
+    extras = {name: declared(*lines) for name, lines in project.items()}
+    kit = [path.read_text() for path in (ROOT / "gzutils").rglob("*.py")]
+    notebooks = [nbformat.read(path, as_version=4) for path in (ROOT / "notebooks").glob("*.ipynb")]
+    kit += [
+        cell.source for book in notebooks for cell in book.cells if cell.cell_type == "code" and "%" not in cell.source
+    ]
+    assert set().union(*map(third_party, kit)) - needed == extras["jax"], "add it to requirements.txt"
+    # The survey's tools are run by hand, beside real galaxies, and say themselves what they need.
+    tests = [path.read_text() for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("survey_")]
+    undeclared = set().union(*map(third_party, tests)) - needed - extras["jax"] - extras["test"]
+    assert not undeclared, "add it to the extra test in pyproject.toml"

@@ -67,7 +67,7 @@ def test_who_waits_says_so_once_and_goes_on_when_the_other_is_done(tmp_path, cap
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
-def test_on_a_file_system_without_locks_the_work_goes_on(code, tmp_path, monkeypatch):
+def test_on_a_file_system_without_locks_the_work_goes_on_and_a_sentence_says_so(code, tmp_path, monkeypatch, capsys):
     def refuse(file, operation):
         raise OSError(code, os.strerror(code))
 
@@ -75,3 +75,32 @@ def test_on_a_file_system_without_locks_the_work_goes_on(code, tmp_path, monkeyp
     with files.locked(tmp_path / "run"), files.locked(tmp_path / "run"):
         pass
     assert not list(tmp_path.iterdir())
+    sentence = f"{tmp_path / 'run'}: this file system has no locks; start nothing else on it until this is done\n"
+    assert capsys.readouterr().out == 2 * sentence
+
+
+def half_written(path, process, host, monkeypatch):
+    """What a process of a host that was killed leaves of a file."""
+    with monkeypatch.context() as patch:
+        patch.setattr(platform, "node", lambda: host)
+        patch.setattr(os, "getpid", lambda: process)
+        with pytest.raises(KeyboardInterrupt), files.whole_file(path) as beside:
+            raise KeyboardInterrupt
+    beside.write_text("half")
+    return beside
+
+
+@pytest.mark.parametrize("host", ["here", "here.example.org"])
+def test_what_a_killed_process_left_goes_and_what_another_host_is_writing_stays(host, tmp_path, monkeypatch):
+    """Over a shared disk, its process has a number that nobody has here."""
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    path = tmp_path / "run" / "history.csv"
+    ours = half_written(path, gone.pid, host, monkeypatch)
+    going_on = half_written(path, os.getpid(), host, monkeypatch)
+    elsewhere = half_written(path, gone.pid, "elsewhere", monkeypatch)
+    monkeypatch.setattr(platform, "node", lambda: host)
+    with files.locked(path.parent):
+        assert not ours.exists()
+        assert going_on.exists()
+        assert elsewhere.exists()

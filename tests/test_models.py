@@ -1,5 +1,8 @@
 """The networks: the report's parameter counts to the last one, shapes, and that a saved model predicts by itself."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -75,3 +78,19 @@ def test_the_same_seed_gives_the_same_first_weights():
 def test_a_model_file_that_is_missing_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"there is no model file .*model\.keras; run the notebook"):
         saved.load(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize(("version", "refused"), [("3.8.0", True), ("3.10.0", True), ("3.11.0", False)])
+def test_a_keras_that_could_be_made_to_run_a_files_code_opens_none(version, refused, tmp_path, monkeypatch):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "a.keras")
+    monkeypatch.setattr(keras, "__version__", version)
+    if not refused:
+        assert saved.load(tmp_path / "a.keras").count_params() == 3
+        return
+    with pytest.raises(ValueError, match=rf"a.keras is not opened: Keras {version} might .*; install keras>=3.12"):
+        saved.load(tmp_path / "a.keras")
+
+
+def test_what_is_installed_at_least_may_open_models():
+    wanted = re.search(r"^keras>=([\d.]+)$", (Path(__file__).parents[1] / "requirements.txt").read_text(), re.MULTILINE)
+    assert tuple(map(int, wanted[1].split("."))) >= saved.SAFE_KERAS

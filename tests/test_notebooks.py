@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from exercises import solution_cells
+from test_quality import parameters_cell
 
 from gzutils.course.stored_outputs import TIME
 from gzutils.parameters import PARAMETERS
@@ -25,11 +26,6 @@ def texts(output):
     """All that is text in an output."""
     data = output.get("data", {})
     return [output.text] if output.output_type == "stream" else [data[kind] for kind in data if kind[:5] == "text/"]
-
-
-def parameters_cell(notebook):
-    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    return cell
 
 
 def test_there_are_notebooks():

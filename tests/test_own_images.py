@@ -121,13 +121,32 @@ def test_a_folder_is_read_in_the_order_of_names_and_bad_files_are_named(tmp_path
     (tmp_path / "notes.txt").write_text("a spiral, I think")
     (tmp_path / "empty.png").write_bytes(b"")
     Image.new("1", (3000, 3000)).save(tmp_path / "huge.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
+    monkeypatch.setattr(own_images, "MOST_PIXELS", 2_000_000)
     images, refused = own_images.read_all(tmp_path)
     assert [image.name for image in images] == ["a.png", "b.png"]
     assert list(refused) == ["cut off.jpg", "empty.png", "huge.png", "notes.txt"]
     assert "truncated" in refused["cut off.jpg"]
     assert "no picture of a known format" in refused["notes.txt"]
     assert "more than 2,000,000 pixels" in refused["huge.png"]
+
+
+LARGE = """
+import resource, sys
+from gzutils.data import own_images
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(own_images.read_all(sys.argv[1])[1])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.parametrize(("side", "refused", "most"), [(7071, False, 1.6e9), (7072, True, 1e8), (13_376, True, 1e8)])
+def test_a_laptop_survives_the_largest_picture(tmp_path, side, refused, most):
+    """Of 16 bits, which take most memory; with Pillow's own limit one of 178.9 million pixels took 5 GB."""
+    Image.new("I;16", (side, side), 7).save(tmp_path / "a.tiff", compression="tiff_deflate")
+    said = subprocess.run([sys.executable, "-c", LARGE, tmp_path], capture_output=True, text=True, check=True).stdout
+    reasons, memory = said.splitlines()
+    assert ("more than 50,000,000 pixels; cut the galaxy out first" in reasons) == refused
+    assert int(memory) < most
 
 
 def test_what_cannot_be_read_at_all_is_said(tmp_path):
@@ -170,14 +189,18 @@ def test_the_tables_say_the_same_in_columns_and_in_words(tmp_path):
 
 
 def test_notebook_09_takes_a_folder_and_writes_tables_and_a_submission(tmp_path):
-    """On a small challenge, from an empty folder: it trains its network, leaves out a bad picture, says what it did."""
+    """On a small challenge, from an empty folder: it trains its network, leaves out a bad picture, says what it did.
+
+    The picture's name is a script, which the notebook shows as its letters; seen failing with the caption as Markdown.
+    """
     data = write_challenge(tmp_path / "challenge", range(100001, 100021))
     (data / TEST_IMAGES).mkdir()
     for galaxy in (200002, 200001):
         (data / TEST_IMAGES / f"{galaxy}.jpg").write_bytes(noise_jpeg(galaxy))
     own = tmp_path / "own"
     own.mkdir()
-    picture((90, 70)).save(own / "mine $1_000$ 5.png")
+    name = "<img src=x onerror=alert(1)> $1_000$ 5.png"
+    picture((90, 70)).save(own / name)
     (own / "bad.jpg").write_bytes(b"no picture")
     work = tmp_path / "work"
     work.mkdir()
@@ -190,13 +213,22 @@ def test_notebook_09_takes_a_folder_and_writes_tables_and_a_submission(tmp_path)
     said = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
     assert "it is trained here" in said
     assert "left out: bad.jpg, no picture" in said
-    assert "mine $1_000$ 5.png: 90x70, the central square kept" in said
+    assert f"{name}: 90x70, the central square kept" in said
+    shown = [
+        text
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if "data" in output
+        for kind, text in output.data.items()
+        if kind in ("text/html", "text/markdown")
+    ]
+    assert not [text for text in shown if "<img" in text], "a name that a browser would run"
     assert "2 galaxies, where Kaggle expects 79,975" in said
     folder = work / "runs/smoke-kaggle/09_your_own_galaxies"
     lines = (folder / "submission.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["GalaxyID", "200001", "200002"]
     assert lines[0] == (data / "training_solutions_rev1.csv").read_text().splitlines()[0]
-    assert list(pd.read_csv(folder / "shares.csv")["name"]) == ["mine $1_000$ 5.png"]
+    assert list(pd.read_csv(folder / "shares.csv")["name"]) == [name]
     assert (folder / "figures/walk_1.png").is_file()
     assert len(read_solutions(data / "training_solutions_rev1.csv")[0]) == 20
     assert json.loads((work / "runs/smoke-kaggle/run.json").read_text())["data"] == "kaggle"

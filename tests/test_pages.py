@@ -157,6 +157,35 @@ def test_what_stands_in_the_runs_files_is_text_and_not_html(run):
     assert "<i>cpu</i>; <i>keras</i> <i>3</i>" in text_of(page)
 
 
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    "<a href=javascript:alert(1)>a</a>",
+    "<a href=data:text/html,<script>alert(1)</script>>a</a>",
+    "<svg onload=alert(1)>",
+    "<img src=https://example.org/seen.png>",
+    "<style>@import url(https://example.org/a.css)</style>",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_name_runs_nothing_and_fetches_nothing_wherever_it_stands(run, text):
+    """Each place was seen to let it through without `HARMLESS` there, and the last two without `SHOWN`."""
+    outputs = [new_output("display_data", {kind: text}) for kind in ("text/html", "text/markdown", "text/plain")]
+    outputs += [new_output("display_data", {"application/javascript": "alert(1)"})]
+    outputs += [new_output("display_data", {"text/vnd.mermaid": text}), new_output("stream", text=text)]
+    nbformat.write(executed(f"# 2. {text}\n\n{text}", *outputs), run / "notebooks" / "02_second.ipynb")
+    files.write_text(run / "08_results" / "results.md", f"# Results\n\n{text}\n\n## Table\n\n| {text} |\n| --- |\n")
+    written(run)
+    for path in (run / "index.html", run / "notebooks" / "02_second.html"):
+        page = BeautifulSoup(path.read_text(), "html.parser")
+        assert not from_elsewhere(page)
+        assert not page.find_all("script")
+        for tag in page.find_all(True):
+            assert not [name for name in tag.attrs if name.startswith("on")], tag
+            assert not str(tag.get("href", "")).startswith(("javascript:", "data:")), tag
+
+
 def test_every_network_with_pretrained_weights_is_named_by_its_title(run, monkeypatch):
     networks = {name: networks_table.Network(name, name.title(), "", "", pretrained=name != "own") for name in
                 ("first", "second", "own")}  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gzutils.course import pipeline
+from gzutils.tools import files
 
 PARAMETERS = 'PROFILE = "quick"\nDATA = "simulated"\nDATA_DIR = None\nGALAXIES = None\nRUN = None'
 
@@ -124,6 +125,16 @@ def test_other_parameters_make_another_run_and_fresh_starts_anew(project):
     assert executed(project) == ["01_first"] * 3
 
 
+def test_fresh_deletes_nothing_of_a_run_that_another_is_at_work_on(project):
+    """The change of the code that fails here: `--fresh` deletes before it has the lock."""
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    run = project / "runs" / "smoke-simulated"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with files.locked(run), pytest.raises(SystemExit, match="is in use by"):
+        pipeline.main(["--profile", "smoke", "--fresh"])
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
 def test_a_failed_notebook_is_named_and_only_what_needs_it_is_left_out(project, capsys):
     write_notebook(project / "notebooks/02_second.ipynb", "1 + 1", "raise ValueError('no such galaxy')")
     assert pipeline.main(["--profile", "smoke"]) == 1
@@ -155,6 +166,16 @@ def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project):
     assert executed(project) == ["02_second", "03_third"]
     with pytest.raises(SystemExit, match=r'"07" names 0 notebooks; there are 01_first, 02_second, 03_third'):
         pipeline.main(["--only", "07"])
+
+
+def test_without_notebooks_it_fails_and_says_where_it_looked(project):
+    for path in (project / "notebooks").iterdir():
+        path.unlink()
+    with pytest.raises(
+        SystemExit, match=f"there are no notebooks in {project / 'notebooks'}; run the kit that lies in a checkout"
+    ):
+        pipeline.main(["--profile", "smoke"])
+    assert not (project / "runs").exists()
 
 
 def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters(project):

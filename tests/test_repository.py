@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
-from gzutils.course import repository
+from gzutils.course import colab, repository
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -23,7 +25,6 @@ def test_badge_and_set_up_cell_lead_to_the_notebook_itself(path):
     assert links == [f"{colab}/blob/{repository.BRANCH}/{place}"], COMMAND
     set_up = next(cell for cell in cells if cell.cell_type == "code").source
     assert set_up == repository.set_up_cell(), COMMAND
-    assert f"git+{repository.ADDRESS}@{repository.BRANCH}" in set_up
 
 
 def test_the_readme_says_the_same_and_its_badge_leads_to_a_file():
@@ -36,6 +37,32 @@ def test_the_readme_says_the_same_and_its_badge_leads_to_a_file():
         assert (ROOT / place.removeprefix(start)).is_file()
     installs = re.findall(r"git\+https[^\s`)]+", text)
     assert set(installs) == {repository.install_link()}, COMMAND
+
+
+def set_up_on_colab(address, branch, monkeypatch):
+    """What the set-up cell installs on Colab; `%pip install` is written down in place of being run."""
+    asked = []
+    shell = InteractiveShell()
+    monkeypatch.setitem(sys.modules, "google.colab", type(sys)("google.colab"))
+    monkeypatch.setattr(colab, "set_up", lambda on_drive: None)
+    shell.register_magic_function(asked.append, magic_name="pip")
+    result = shell.run_cell(repository.set_up_cell(address, branch))
+    return asked, str(result.error_in_exec)
+
+
+def test_while_no_address_is_set_colab_installs_nothing_and_the_cell_says_why(monkeypatch):
+    """A badge and a cell that name an account that anyone may open would run that one's code."""
+    unpublished = f"{repository.UNPUBLISHED}galaxy-zoo-kit"
+    asked, said = set_up_on_colab(unpublished, "main", monkeypatch)
+    assert (asked, said) == ([], repository.REFUSAL)
+    account = repository.UNPUBLISHED.split("/")[3]
+    assert not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", account), "GitHub might have an account of that name"
+
+
+@pytest.mark.parametrize("version", ["main", "v1.2", "3c7a3f0"])
+def test_once_it_is_set_colab_installs_from_there_a_branch_a_tag_or_a_commit(version, monkeypatch):
+    asked, _ = set_up_on_colab("https://github.com/me/kit", version, monkeypatch)
+    assert asked == [f"install --quiet git+https://github.com/me/kit@{version}"]
 
 
 @pytest.fixture

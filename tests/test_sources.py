@@ -6,12 +6,16 @@ from pathlib import Path
 import keras
 import nbformat
 import numpy as np
+import PIL
 import pytest
+from conftest import write_challenge
 from nbformat.v4 import new_code_cell, new_notebook
 
 from gzutils.course import pipeline
+from gzutils.data import preprocessing
 from gzutils.data.simulation import survey
 from gzutils.data.store import Examples, split_galaxies
+from gzutils.data.view import REPORT_VIEW
 from gzutils.learning import training
 from gzutils.learning.augmentation import RandomAffine
 from gzutils.learning.losses import ConstrainedMeanSquaredError
@@ -184,6 +188,37 @@ def test_other_code_elsewhere_voids_no_training(copied, networks, name):
     before = [of_training(model) for model in networks.values()]
     change(copied / name, CODE)
     assert [of_training(model) for model in networks.values()] == before
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("data/jpegs.py", True),
+        ("data/view.py", True),
+        ("data/preprocessing.py", True),
+        ("data/solutions.py", True),
+        ("data/store.py", False),
+        ("learning/training.py", False),
+        ("tools/files.py", False),
+    ],
+)
+def test_other_code_between_jpeg_and_store_makes_another_store(copied, name, counts):
+    """Such as another resampling, which once went on with the old pixels."""
+    before = preprocessing._settings(REPORT_VIEW)
+    change(copied / name, CODE)
+    after = preprocessing._settings(REPORT_VIEW)
+    assert {key for key in before if before[key] != after[key]} == ({"code of gzutils"} if counts else set())
+
+
+def test_other_libraries_between_jpeg_and_store_make_another_store(tmp_path, monkeypatch):
+    raw = write_challenge(tmp_path / "raw", [100001])
+    stores = {preprocessing.find_or_make_store("kaggle", tmp_path, raw) for _ in range(2)}
+    assert len(stores) == 1
+    monkeypatch.setattr(PIL, "__version__", "99.0")
+    stores.add(preprocessing.find_or_make_store("kaggle", tmp_path, raw))
+    monkeypatch.setattr(preprocessing, "version", lambda library: "99.0")
+    stores.add(preprocessing.find_or_make_store("kaggle", tmp_path, raw))
+    assert len(stores) == 3
 
 
 def test_the_code_of_a_layer_counts_for_the_networks_that_have_it(copied, networks):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tiny_store import make_tiny_store
 
-from gzutils.data.store import split_galaxies
+from gzutils.data.store import Examples, split_galaxies
 from gzutils.learning import training
 from gzutils.learning.augmentation import RandomAffine
 from gzutils.learning.batches import Batches
@@ -133,6 +133,37 @@ def _epochs_in(checkpoint):
         return 0
     with np.load(checkpoint, allow_pickle=False) as saved:
         return str(saved["history"]).count('"epoch"')
+
+
+def test_each_epoch_has_its_own_view_order_and_draws(tmp_path, monkeypatch):
+    """The changes of the code that fail here: `views[0]`; `order_seed=(seed, 0)`; `set_draws(trainer, seed, 0)`."""
+    count, split = 40, split_galaxies(20)
+    copies = np.stack([split.train, split.train + 20])  # of each galaxy two views, which follow one another
+    examples = Examples(np.zeros((count, 4, 4, 3), np.uint8), np.zeros((count, 37), np.float32), "12345678")
+    orders, draws = [], []
+
+    class Seen(Batches):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            if options.get("order_seed"):
+                orders.append(self.rows.tolist())
+
+    monkeypatch.setattr(training, "Batches", Seen)
+    model = keras.Sequential([keras.Input((4, 4, 3), dtype="uint8"), keras.layers.Rescaling(1.0)])
+    model.add(keras.layers.Dropout(0.5))
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(37))
+
+    def after_epoch(history):
+        generators = [variable for variable in model.variables if "seed_generator" in variable.path]
+        draws.append(keras.ops.convert_to_numpy(generators[0]).tolist())
+
+    recipe = Recipe(epochs=4, patience=4, batch_size=4, loss="mean_squared_error")
+    training.train(model, examples, replace(split, train=copies), recipe, tmp_path, after_epoch=after_epoch)
+    assert [sorted(order) for order in orders] == [sorted(copies[epoch % 2]) for epoch in range(4)]
+    assert orders[0] != orders[2]
+    assert orders[1] != orders[3]
+    assert len({tuple(draw) for draw in draws}) == 4
 
 
 def test_a_finished_training_is_loaded_and_not_repeated(store, undisturbed, monkeypatch):

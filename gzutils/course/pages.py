@@ -1,8 +1,8 @@
 """A run as pages to browse: `index.html` with results, figures and notebooks, and each notebook as HTML.
 
 They open from disk without a network. nbconvert's own pages fetch MathJax and other scripts from elsewhere; here no
-page has a script, and a formula is a small SVG that matplotlib's mathtext draws: nothing to install, a few kilobytes
-each. A formula that mathtext can't draw stands as its LaTeX.
+page has a script, whatever stands in a notebook's outputs. A formula is a small SVG that matplotlib's mathtext draws:
+nothing to install, a few kilobytes each. A formula that mathtext can't draw stands as its LaTeX.
 """
 
 import base64
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import matplotlib
 import nbformat
+import nh3
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.font_manager import FontProperties
@@ -37,6 +38,23 @@ CODE = r"(?P<code>```.*?```|`[^`\n]*`)"
 FORMULA = re.compile(CODE + r"|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.DOTALL)
 REMOTE_IMAGE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")
 TO_NOTEBOOK = re.compile(r"\]\((\d\d_\w+)\.ipynb(#[^)]*)?\)")
+SHOWN = ("image/png", "image/jpeg", "text/html", "text/markdown", "text/plain")  # of an output, and nothing that runs
+
+
+def _kept(tag: str, name: str, value: str) -> str | None:
+    """The value of an attribute; None where a browser would fetch it from elsewhere, or run what a link holds."""
+    if (tag, name) == ("img", "src"):
+        return value if value.startswith("data:image/") or not re.match(r"\w+:|//", value) else None
+    return None if value.startswith("data:") else value
+
+
+HARMLESS = nh3.Cleaner(
+    attributes=nh3.ALLOWED_ATTRIBUTES | {"*": {"class", "id", "style"}},
+    attribute_filter=_kept,
+    filter_style_properties={"height", "vertical-align", "text-align"},
+    url_schemes={"http", "https", "mailto", "data"},
+    link_rel=None,
+)
 
 
 @dataclass
@@ -63,7 +81,8 @@ def write_pages(run: Path, notebooks: list[Path]) -> Path:
     found = [_look_at(run, path) for path in notebooks]
     # nbconvert's own environment knows the template that this one extends.
     extension, _, _ = TEMPLATES.loader.get_source(TEMPLATES, "notebook.html.j2")
-    exporter = HTMLExporter(template_name="lab", raw_template=extension)
+    exporter = HTMLExporter(template_name="lab", raw_template=extension, sanitize_html=True)
+    exporter.register_filter("clean_html", HARMLESS.clean)  # nbconvert's own leaves no table and no picture
     for one in found:
         if one.executed is not None:
             page, _ = exporter.from_notebook_node(_offline(one.executed), {"metadata": {"name": one.title}})
@@ -147,7 +166,7 @@ def _results(run: Path) -> str:
         text = re.sub(r"^!\[.*\]\(.*\)\n+(\*.*\*\n?)?", "", section, flags=re.MULTILINE).strip()
         if text and not re.fullmatch(r"## .*", text):
             kept.append(re.sub(r"`(\w+/figures/\w+\.png)`", r"[\1](\1)", text))
-    page = markdown2html(_offline_text("\n\n".join(["## Results", *kept]).replace("\n## ", "\n### ")))
+    page = HARMLESS.clean(markdown2html(_offline_text("\n\n".join(["## Results", *kept]).replace("\n## ", "\n### "))))
     return page.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 
 
@@ -155,12 +174,14 @@ def _results(run: Path) -> str:
 
 
 def _offline(notebook: NotebookNode) -> NotebookNode:
-    """A copy whose Markdown, in cells and outputs, needs nothing from the network."""
+    """A copy whose Markdown, in cells and outputs, needs nothing from the network, and whose outputs run nothing."""
     notebook = nbformat.from_dict(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _offline_text(cell.source)
         for output in cell.get("outputs", []):
+            if "data" in output:
+                output.data = {kind: shown for kind, shown in output.data.items() if kind in SHOWN}
             if "text/markdown" in output.get("data", {}):
                 output.data["text/markdown"] = _offline_text(output.data["text/markdown"])
     return notebook

@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     from gzutils.course import pages
 
     notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not notebooks:
+        sys.exit(f"run_all.sh: there are no notebooks in {NOTEBOOKS}; run the kit that lies in a checkout of it")
     chosen = _choose(notebooks, options.only, options.start)
     parameters = {
         "PROFILE": options.profile,

@@ -2,7 +2,8 @@
 
     .venv/bin/python -m gzutils.course.repository https://github.com/YOU/YOUR-KIT
 
-puts the address into this file, into the Colab badge and the set-up cell of every notebook, and into README.md.
+puts the address into this file, into the Colab badge and the set-up cell of every notebook, and into README.md. Until
+then the set-up cells install nothing on Colab and say so.
 Without an address it repeats what stands here, for a notebook that is new. It may be run as often as you like.
 """
 
@@ -13,20 +14,22 @@ from pathlib import Path
 
 from gzutils.tools.files import write_text
 
-ADDRESS = "https://github.com/OWNER/galaxy-zoo-kit"
+ADDRESS = "https://github.com/YOUR.ACCOUNT/galaxy-zoo-kit"
 BRANCH = "main"
 
+UNPUBLISHED = "https://github.com/YOUR.ACCOUNT/"  # no account of GitHub has a dot in its name, so it is nobody's
 ROOT = Path(__file__).resolve().parents[2]
 THIS_FILE = "gzutils/course/repository.py"
 BADGE_LINE = re.compile(r"^\[!\[Open In Colab\]\(.*$", re.MULTILINE)
 COLAB_LINK = re.compile(r"https://colab\.research\.google\.com/github/\S+/blob/[^\s)]+?(?=/notebooks/)")
 INSTALL_LINK = re.compile(r"git\+https://github\.com/[\w./@-]+")
 
+REFUSAL = "this copy is not published; README says how, and Colab then installs it from there"
 SET_UP_CELL = """\
 import sys
 
 if "google.colab" in sys.modules:  # Colab lacks this kit; its TensorFlow stays as it is
-    %pip install --quiet {install}
+    {install}
 
 from gzutils.course import colab
 
@@ -34,7 +37,7 @@ colab.set_up(on_drive=False)  # loads Keras; True: on Colab, results are kept on
 
 
 def install_link(address: str = ADDRESS, branch: str = BRANCH) -> str:
-    """What pip installs the kit from."""
+    """What pip installs the kit from; the branch may be a tag or a commit, which then never changes."""
     return f"git+{address}@{branch}"
 
 
@@ -51,7 +54,9 @@ def badge(notebook: str, address: str = ADDRESS, branch: str = BRANCH) -> str:
 
 def set_up_cell(address: str = ADDRESS, branch: str = BRANCH) -> str:
     """The source of each notebook's first code cell: Colab installs the kit there, elsewhere nothing is installed."""
-    return SET_UP_CELL.format(install=install_link(address, branch))
+    if address.startswith(UNPUBLISHED):
+        return SET_UP_CELL.format(install=f'raise ValueError("{REFUSAL}")')
+    return SET_UP_CELL.format(install=f"%pip install --quiet {install_link(address, branch)}")
 
 
 def write_everywhere(root: Path, address: str, branch: str) -> list[Path]:
@@ -64,7 +69,7 @@ def write_everywhere(root: Path, address: str, branch: str) -> list[Path]:
     if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
         raise ValueError(f"{address} is not like https://github.com/YOU/YOUR-KIT; Colab opens notebooks from GitHub")
     if not re.fullmatch(r"[\w./-]+", branch):
-        raise ValueError(f"{branch!r} is not the name of a branch")
+        raise ValueError(f"{branch!r} is not the name of a branch, tag or commit")
     texts = {path: _notebook(path, address, branch) for path in sorted((root / "notebooks").glob("*.ipynb"))}
     readme = (root / "README.md").read_text(encoding="utf-8")
     readme = COLAB_LINK.sub(colab_link(address, branch), readme)
@@ -99,7 +104,9 @@ def main(arguments: list[str] | None = None) -> None:
     """The command: see the top of this file."""
     parser = argparse.ArgumentParser(prog="python -m gzutils.course.repository", description=__doc__.split("\n")[0])
     parser.add_argument("address", nargs="?", default=ADDRESS, help=f"of the repository (default: {ADDRESS})")
-    parser.add_argument("--branch", default=BRANCH, help=f"that Colab takes the notebooks from (default: {BRANCH})")
+    parser.add_argument(
+        "--branch", default=BRANCH, help=f"that Colab takes the kit from, or a tag or commit (default: {BRANCH})"
+    )
     options = parser.parse_args(arguments)
     if not (ROOT / "notebooks").is_dir():
         sys.exit(f"There are no notebooks in {ROOT}; this is a command for a checkout of the repository")

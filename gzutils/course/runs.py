@@ -6,6 +6,7 @@ runs/<name>/notebooks/              the executed notebooks, as the pipeline wrot
 """
 
 import base64
+import html
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -191,12 +192,12 @@ class Run:
             figure.savefig(beside, dpi=100, metadata={"Software": None})
         plt.close(figure)
         if in_notebook():
-            from IPython.display import Markdown, display
+            from IPython.display import HTML, display
 
             # As data: `Image(…, alt=…)` is younger than Colab's IPython 7.34.
             picture = {"image/png": base64.b64encode(path.read_bytes()).decode(), "text/plain": caption}
             display(picture, metadata={"image/png": {"alt": caption}}, raw=True)
-            display(Markdown(f"*{caption}*"))
+            display(HTML(f"<em>{html.escape(caption)}</em>"))  # a picture may be named like a script
 
     def _asked(self, name: str) -> Any:
         """A parameter of the notebook, or what it is where the notebook does not set it."""

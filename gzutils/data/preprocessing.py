@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,13 @@ from gzutils.data.simulation import survey
 from gzutils.data.solutions import read_solutions
 from gzutils.data.view import REPORT_VIEW, View
 from gzutils.decision_tree import COLUMNS
-from gzutils.tools import files, records
+from gzutils.tools import files, records, sources
 
 CHUNK = 1024  # images between two points from which an interrupted call goes on
 TODO, DONE, REJECTED = 0, 1, 2
 STORE_VERSION = 2
+# Whose code decides what is in a store.
+PROTOCOL = tuple(f"gzutils.data.{name}" for name in ("preprocessing", "jpegs", "view", "solutions"))
 
 
 def find_or_make_raw(
@@ -152,7 +155,6 @@ def build_store(
             "source": description or source.identity(),
             "settings": _settings(view),
             "view": asdict(view),
-            "pillow": PIL.__version__,
             "galaxies": int((status == DONE).sum()),
             "rejected": reasons,
             "labels_without_image": len(np.setdiff1d(label_ids, image_ids)),
@@ -170,7 +172,15 @@ def _check_source(data: str, data_dir: Path | str | None) -> None:
 
 
 def _settings(view: View) -> dict:
-    return {"version": STORE_VERSION, "raw_size": RAW_SIZE, **asdict(view), "filter": "Pillow bicubic"}
+    """What decides a store beside its raw data: the view, and the code and libraries between a JPEG and the store."""
+    return {
+        "version": STORE_VERSION,
+        "raw_size": RAW_SIZE,
+        **asdict(view),
+        "code of gzutils": sources.modules_fingerprint(PROTOCOL),
+        "pillow": PIL.__version__,
+        "simplejpeg": version("simplejpeg"),
+    }
 
 
 def _open_partial(partial: Path, galaxy_ids: np.ndarray, view: View) -> tuple[np.ndarray, dict[str, str]]:

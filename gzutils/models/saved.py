@@ -10,6 +10,8 @@ from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F4
 from gzutils.tools.files import first_line
 from gzutils.tools.records import arrays_sha256
 
+SAFE_KERAS = (3, 11)  # before it, a model file may run code in spite of `safe_mode`: CVE-2025-1550, CVE-2025-9906
+
 
 def weights_fingerprint(model: keras.Model) -> str:
     """Hexadecimal digits that name a model's weights, whatever it is called."""
@@ -28,9 +30,12 @@ def load(path: Path | str) -> keras.Model:
     """The model in a `.keras` file, which predicts by itself: uint8 (N, side, side, 3) -> float32 (N, 37).
 
     Raises:
-        ValueError: there is no such file, it is damaged, or it holds code (a Lambda layer), which is never run.
+        ValueError: there is no such file, it is damaged, or it holds code (a Lambda layer), which is never run; or this
+            Keras is too old to keep that.
     """
     path = Path(path)
+    if tuple(map(int, keras.__version__.split(".")[:2])) < SAFE_KERAS:
+        raise ValueError(f"{path} is not opened: Keras {keras.__version__} might run code in it; install keras>=3.12")
     if not path.is_file():
         raise ValueError(f"there is no model file {path}; run the notebook that trains it")
     try:

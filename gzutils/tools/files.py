@@ -85,8 +85,8 @@ def whole_file(path: Path | str) -> Iterator[Path]:
         NotWritten: no room, or no right to write there; what was there before stays.
     """
     path = Path(path)
-    # The process id keeps two writers apart; the suffix stays last because some writers choose the format by it.
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # Process and host keep two writers apart; the suffix stays last because some writers choose the format by it.
+    beside = path.with_name(f".{path.stem}.{os.getpid()}-{_host()}{path.suffix}")
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -97,11 +97,19 @@ def whole_file(path: Path | str) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path | str) -> None:
-    """Removes what killed processes of this machine left half-written in a folder (`.model.4711.keras`)."""
+    """Removes what killed processes of this machine left half-written in a folder (`.model.4711-myhost.keras`).
+
+    What those of another host or container write there may still be going on.
+    """
     for path in Path(folder).rglob(".*.*.*"):
-        process = path.name.split(".")[-2]
-        if process.isdecimal() and not _runs(int(process)):
+        process, _, host = path.name.split(".")[-2].partition("-")
+        if process.isdecimal() and host == _host() and not _runs(int(process)):
             path.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    """This machine's name (a container has its own), without dots."""
+    return platform.node().replace(".", "_")
 
 
 def _runs(process: int) -> bool:
@@ -119,7 +127,7 @@ def locked(folder: Path | str, member: int | None = None, wait: bool = False) ->
     """Keeps other processes from the same work in a folder while the block runs, and tidies what killed ones left.
 
     The lock is held on the file `.<name>.lock` beside the folder (which need not exist yet), by the process alone:
-    when it ends, even killed, the lock ends too. On a file system without locks nothing is kept apart.
+    when it ends, even killed, the lock ends too. A file system without locks keeps nothing apart, and a line says so.
 
     Args:
         member: this process's number among several that work there together on purpose, each with a lock of its own.
@@ -162,6 +170,7 @@ def _take(path: Path, folder: Path, wait: bool) -> FileLock:
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
             raise
+        print(f"{folder}: this file system has no locks; start nothing else on it until this is done", flush=True)
     path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
     return lock
 

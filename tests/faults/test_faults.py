@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scenes
 import work
@@ -41,7 +42,7 @@ from scenes import (
     without,
 )
 
-from gzutils.learning import grad_cam
+from gzutils.learning import grad_cam, metrics
 from gzutils.plots import heat_maps
 
 AGAIN = "download it again"
@@ -262,3 +263,14 @@ def test_a_network_whose_heat_maps_are_all_empty_is_said_to_be_one():
     assert np.isnan(grad_cam.unrelated_correlation(nothing))
     figure = heat_maps.randomised_correlation({"dense": correlation}, float("nan"))
     assert "no map of the trained network has heat" in figure.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [lambda: metrics.rmse(np.zeros(3), np.zeros(2)), lambda: pd.Timestamp("x")],
+    ids=["called by the kit", "alone"],
+)
+def test_a_librarys_error_is_not_taken_for_the_kits_own_words(fails):
+    """The change of the code that fails here: `scenes.refused` takes any ValueError."""
+    with pytest.raises(AssertionError, match="ValueError"):
+        scenes.refused(fails)

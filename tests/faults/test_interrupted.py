@@ -51,6 +51,39 @@ def test_killed_the_next_call_goes_on_to_the_same_end(when, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in done} == done, "what was done is done again"
 
 
+HALF_WRITTEN = {
+    # what is written, by which function, and the finished file at half of whose bytes the process is killed
+    # (a store under way ends in .partial)
+    "the history": (work.train, "pandas.DataFrame.to_csv", "trained/history.csv"),
+    "the trained model": (work.train, "keras.Model.save", "trained/model.keras"),
+    "a checkpoint": (work.train, "numpy.savez", "trained/model.keras"),
+    "a base's features": (work.compute_features, "gzutils.learning.features._in_float16", "features/features.npy"),
+    "the store's pictures": (work.store, "gzutils.tools.files.zeros_file", "data/store-*[!l]/images.npy"),
+    "the store's labels": (work.store, "gzutils.tools.files.write_array", "data/store-*[!l]/labels.npy"),
+    "a picture of the survey": (
+        work.survey,
+        "gzutils.data.simulation.survey.image_of",
+        "survey/images_training_rev1/100001.jpg",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HALF_WRITTEN)
+def test_killed_within_the_writing_of_a_file_the_next_call_goes_on_to_the_same_end(what, tmp_path):
+    """The changes of the code that fail here: without `whole_file`, the history, the model, a checkpoint or a picture
+    is written to its own name, features to `features.npy`, the store into its own folder.
+    """
+    task, function, file = HALF_WRITTEN[what]
+    undisturbed = getattr(MADE, task.__name__)
+    work.copy_inputs(undisturbed, tmp_path)
+    half = next(undisturbed.glob(file)).stat().st_size // 2
+    child = work.start(task.__name__, tmp_path, "half", function, str(half))
+    assert child.wait(120) == -signal.SIGXFSZ, child.stderr.read()[-2000:]
+    assert not list(tmp_path.glob(file)), "half a file has the whole one's name"
+    task(tmp_path)
+    scenes.assert_same(tmp_path, undisturbed)
+
+
 WORKER_KILLED = r"was killed, most often for want of memory; .*run again: what is done stays"
 
 

@@ -2,11 +2,13 @@
 
 python work.py TASK FOLDER                             does the work
 python work.py TASK FOLDER die FUNCTION COUNT          … and is killed (SIGKILL) after that call of a function
+python work.py TASK FOLDER half FUNCTION BYTES         … from that call on at this size of a file, within its writing
 python work.py TASK FOLDER hold FUNCTION COUNT         … and stops there, alive; it prints a line first
 """
 
 import importlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -114,13 +116,19 @@ def start(task: str, folder: Path, *interruption: str) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def interrupt(how: str, name: str, count: int) -> None:
-    """Lets the process die, or stop, after the call number `count` of a function (`package.module.function`)."""
+def _find(name: str) -> tuple:
+    """Where a function (`package.module.Class.function`) is kept, its name there, and itself."""
     *path, last = name.split(".")
     owner = importlib.import_module(".".join(part for part in path if part.islower()))
     for part in path:
         owner = getattr(owner, part) if not part.islower() else owner
-    function, calls = getattr(owner, last), []
+    return owner, last, getattr(owner, last)
+
+
+def interrupt(how: str, name: str, count: int) -> None:
+    """Lets the process die, or stop, after the call number `count` of a function (`package.module.function`)."""
+    owner, last, function = _find(name)
+    calls = []
 
     def interrupted(*args, **kwargs):
         result = function(*args, **kwargs)
@@ -133,6 +141,19 @@ def interrupt(how: str, name: str, count: int) -> None:
         return result
 
     setattr(owner, last, interrupted)
+
+
+def die_at(name: str, size: int) -> None:
+    """From the first call of a function on, the process is killed as it writes beyond so many bytes of any file."""
+    owner, last, function = _find(name)
+
+    def limited(*args, **kwargs):
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        return function(*args, **kwargs)
+
+    setattr(owner, last, limited)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -153,5 +174,6 @@ def copy_inputs(folder: Path, to: Path) -> Path:
 
 if __name__ == "__main__":
     if len(sys.argv) > 3:
-        interrupt(sys.argv[3], sys.argv[4], int(sys.argv[5]))
+        how, name, number = sys.argv[3], sys.argv[4], int(sys.argv[5])
+        die_at(name, number) if how == "half" else interrupt(how, name, number)
     TASKS[sys.argv[1]](Path(sys.argv[2]))
