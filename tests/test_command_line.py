@@ -190,3 +190,21 @@ def test_a_failed_installation_names_its_log(tmp_path):
     assert "the installation failed" in result.stderr
     assert "is there a network?" in result.stderr
     assert str(tmp_path / ".venv" / "install.log") in result.stderr
+
+
+@pytest.mark.parametrize("setting", ["core.autocrlf=true", "core.eol=crlf", "core.autocrlf=input"])
+def test_a_checkout_of_any_machine_has_the_same_bytes_and_starts(tmp_path, setting):
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-c", "init.defaultBranch=main"]
+    (tmp_path / "kit").mkdir()
+    copy_of_the_script(tmp_path / "kit")
+    for place in (".gitattributes", ".ci/run", "README.md", "notebooks", "data/README.md"):
+        (tmp_path / "kit" / place).parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / place).is_dir() else shutil.copy
+        copy(ROOT / place, tmp_path / "kit" / place)
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], cwd=tmp_path / "kit", check=True)
+    subprocess.run([*git, "clone", "-q", "-c", setting, "kit", "checkout"], cwd=tmp_path, check=True)
+    listed = subprocess.run(["git", "ls-files"], cwd=tmp_path / "kit", capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        assert (tmp_path / "checkout" / name).read_bytes() == (ROOT / name).read_bytes(), name
+    assert run_all("--help", script=tmp_path / "checkout/run_all.sh").stdout.startswith(HELP)
