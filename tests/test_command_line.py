@@ -91,7 +91,9 @@ def test_too_old_a_python_is_said_in_one_sentence(tmp_path):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", ["No module named venv", "Permission denied: .venv", "[Errno 30] Read-only file system"])
+@pytest.mark.parametrize(
+    "words", ["No module named venv", "Permission denied: .venv", "[Errno 30] Read-only file system"]
+)
 def test_a_virtual_environment_that_cannot_be_made_is_explained_in_venvs_own_words(tmp_path, words):
     script = copy_of_the_script(tmp_path)
     stand_in(tmp_path / "tools", "python3", f'[ "$2" = venv ] && {{ echo "{words}" >&2; exit 1; }}\n{PYTHON} "$@"')

@@ -11,11 +11,12 @@ import nbformat
 import pytest
 from exercises import solution_cells
 
+from gzutils.course import COURSE
 from gzutils.course.stored_outputs import TIME
 from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
 TAGS = {"parameters", "nbval-check-output", "nbval-skip"}
 
 STORE = "store them anew: ./run_all.sh --store-outputs"

@@ -40,6 +40,7 @@ def project(tmp_path, monkeypatch):
         write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", source, needs=needs)
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
     monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(pipeline, "COURSE", ("01_first", "02_second", "03_third"))
     return tmp_path
 
 
@@ -84,12 +85,12 @@ def test_what_a_notebook_reads_but_can_do_without_is_part_of_its_state(tmp_path,
     assert pipeline._state(source, {"DATA_DIR": None}, tmp_path) != before
 
 
-@pytest.mark.parametrize("path", sorted(pipeline.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_notebook_names_all_others_whose_results_it_reads(path):
+@pytest.mark.parametrize("name", pipeline.COURSE)
+def test_a_notebook_names_all_others_whose_results_it_reads(name):
     """Else it would not run again when those change, and show what is no longer so."""
-    source = nbformat.read(path, as_version=4)
+    source = nbformat.read(pipeline.NOTEBOOKS / f"{name}.ipynb", as_version=4)
     code = "\n".join(cell.source for cell in source.cells if cell.cell_type == "code")
-    others = {other.stem for other in pipeline.NOTEBOOKS.glob("*.ipynb")} - {path.stem}
+    others = {*pipeline.COURSE} - {name}
     mentioned = others & set(re.findall(r'"(\d\d_\w+)"', code))
     assert mentioned <= {*source.metadata["gzutils"]["needs"], *source.metadata["gzutils"].get("reads", [])}
 
@@ -155,6 +156,18 @@ def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project):
     assert executed(project) == ["02_second", "03_third"]
     with pytest.raises(SystemExit, match=r'"07" names 0 notebooks; there are 01_first, 02_second, 03_third'):
         pipeline.main(["--only", "07"])
+
+
+@pytest.mark.parametrize("name", ["02_second-Copy1", "02_second_mine", "04_my_own"])
+def test_what_else_lies_beside_the_courses_notebooks_is_the_readers_own(project, name):
+    """JupyterLab's copies, a reader's changed ones and new ones: not run, not in the way of the course's own."""
+    write_notebook(project / "notebooks" / f"{name}.ipynb", "raise ValueError('not of the course')")
+    assert pipeline.main(["--profile", "smoke", "--only", "02_second"]) == 0
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == ["02_second", "01_first", "03_third"]
+    assert name not in (project / "runs/smoke-simulated/index.html").read_text()
+    with pytest.raises(SystemExit, match=f'"{name}" names 0 notebooks'):
+        pipeline.main(["--only", name])
 
 
 def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters(project):

@@ -83,9 +83,8 @@ def test_whatever_a_jpeg_says_of_its_sampling_pillow_has_the_last_word(luma, red
         expected = None
     try:
         result = preprocess(jpeg)
-    except ValueError as error:
+    except ValueError:
         assert expected is None
-        assert "damaged JPEG" in str(error)
     else:
         assert expected is not None
         np.testing.assert_array_equal(result, np.asarray(expected))

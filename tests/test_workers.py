@@ -26,7 +26,9 @@ def test_results_come_in_order_and_an_error_in_the_place_of_its_result(processes
 def test_only_cores_that_this_process_may_use_are_counted():
     usable = sorted(os.sched_getaffinity(0))
     for allowed in (usable[:1], usable[-1:], usable):
-        tied = f"import os; os.sched_setaffinity(0, {allowed})\nfrom gzutils.tools import workers; print(workers.cores())"
+        tied = (
+            f"import os; os.sched_setaffinity(0, {allowed})\nfrom gzutils.tools import workers; print(workers.cores())"
+        )
         done = subprocess.run([sys.executable, "-c", tied], capture_output=True, text=True, check=True)
         assert 1 <= int(done.stdout) <= len(allowed)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
+from gzutils.course import COURSE
 from gzutils.course.command_line import parse
 from gzutils.course.stored_outputs import small_png, store_outputs
 from gzutils.parameters import OF_RUNS
@@ -35,7 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     from gzutils.course import pages
 
-    notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    notebooks = [NOTEBOOKS / f"{name}.ipynb" for name in COURSE]
+    if missing := [notebook.name for notebook in notebooks if not notebook.is_file()]:
+        sys.exit(f"run_all.sh: {NOTEBOOKS} lacks {', '.join(missing)}; get the kit whole again")
     chosen = _choose(notebooks, options.only, options.start)
     parameters = {
         "PROFILE": options.profile,
