@@ -130,6 +130,18 @@ def test_a_folder_is_read_in_the_order_of_names_and_bad_files_are_named(tmp_path
     assert "more than 2,000,000 pixels" in refused["huge.png"]
 
 
+def test_links_are_followed_and_those_that_lead_nowhere_are_named(tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    picture().save(tmp_path / "elsewhere.png")
+    (folder / "a.png").symlink_to(tmp_path / "elsewhere.png")
+    (folder / "b.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "c.png").symlink_to("c.png")
+    images, refused = own_images.read_all(folder)
+    assert [image.name for image in images] == ["a.png"]
+    assert refused == dict.fromkeys(("b.png", "c.png"), "a link that leads nowhere, or no file")
+
+
 def test_what_cannot_be_read_at_all_is_said(tmp_path):
     with pytest.raises(ValueError, match="there is no file or folder"):
         own_images.read_all(tmp_path / "nowhere")

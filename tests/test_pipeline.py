@@ -187,3 +187,67 @@ def test_what_the_kernel_says_on_stderr_goes_to_a_log(project, capfd):
     assert pipeline.main(["--profile", "smoke", "--only", "01"]) == 0
     assert capfd.readouterr().err == ""
     assert (project / "runs/smoke-simulated/notebooks/01_first.log").is_file()
+
+
+# ---- links
+
+
+def dangling(path):
+    path.unlink(missing_ok=True)
+    path.symlink_to("user@host.4711:1700000000")  # as an editor locks a file
+
+
+def looped(path):
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.name)
+
+
+LINKS = pytest.mark.parametrize("link", [dangling, looped])
+
+
+@LINKS
+def test_links_that_lead_nowhere_in_the_data_folder_stop_no_notebook(project, link):
+    data = project / "challenge"
+    (data / "folder").mkdir(parents=True)
+    for name in (".#notes", "notes.csv", "folder/x.zip", "linked"):
+        link(data / name)
+    arguments = ["--profile", "smoke", "--data", "kaggle", "--data-dir", str(data), "--only", "01"]
+    for _ in range(2):
+        assert pipeline.main(arguments) == 0
+    assert executed(project) == ["01_first"]
+
+
+@LINKS
+def test_links_that_lead_nowhere_in_a_run_stop_no_notebook_and_no_page(project, link):
+    run = project / "runs/smoke-simulated"
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    for name in ("01_first/figures/x.png", "01_first/x", "x/metrics.json", "08_results/results.md", "index.html", "y"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        link(run / name)
+    for ending in ("ipynb", "json", "html"):
+        link(run / f"notebooks/02_second.{ending}")
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == ["01_first", "02_second", "03_third", "02_second"]
+    assert (run / "notebooks/02_second.ipynb").is_file()
+    assert 'href="notebooks/02_second.html"' in (run / "index.html").read_text()
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/smoke-simulated"])
+def test_a_run_on_another_disk_is_followed_and_begun_afresh_there(project, place, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    (project / place).parent.mkdir(exist_ok=True)
+    (project / place).symlink_to(disk)
+    (disk / "smoke-simulated").mkdir()
+    for arguments in ([], ["--fresh"]):
+        assert pipeline.main(["--profile", "smoke", *arguments]) == 0
+    assert executed(project) == ["01_first", "02_second", "03_third"] * 2
+    assert (project / place).is_symlink()
+    assert (project / "runs/smoke-simulated/01_first/metrics.json").is_file()
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/smoke-simulated"])
+def test_a_run_on_a_disk_that_is_not_there_is_refused_in_words(project, place):
+    (project / place).parent.mkdir(exist_ok=True)
+    (project / place).symlink_to(project / "not mounted")
+    with pytest.raises(SystemExit, match=r"run_all.sh: .* cannot be written \(.*work in another folder"):
+        pipeline.main(["--profile", "smoke"])

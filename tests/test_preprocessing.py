@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gzutils.data import challenge, jpegs, preprocessing
-from gzutils.data.challenge import SOLUTIONS, TRAINING_IMAGES, ChallengeError, Images
+from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images
 from gzutils.data.jpegs import preprocess
 from gzutils.data.preprocessing import build_store, find_or_make_raw, find_or_make_store
 from gzutils.data.simulation import survey
@@ -274,6 +274,19 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(source, tmp_path, mo
     assert made[0] == made[1] == made[2]
 
 
+def test_a_link_to_a_picture_is_followed_and_one_that_leads_nowhere_is_left_out(source, tmp_path):
+    pictures = source.training_images.path
+    (pictures / "100008.jpg").rename(tmp_path / "elsewhere.jpg")
+    (pictures / "100008.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    for galaxy_id, place in ((100023, "nowhere"), (100053, "100053.jpg")):
+        (pictures / f"{galaxy_id}.jpg").unlink()
+        (pictures / f"{galaxy_id}.jpg").symlink_to(place)
+    store = find_or_make_store("kaggle", tmp_path / "data", tmp_path / "raw")
+    check_rows(store, source, sorted({*IDS} - {100023, 100053}))
+    assert set(load(store)[3]["rejected"]) == {"100023", "100053"}
+    assert find_or_make_store("kaggle", tmp_path / "data", tmp_path / "raw") == store
+
+
 # ---- too many rejected
 
 
@@ -465,6 +478,16 @@ def test_other_files_of_the_challenge_make_another_store(tmp_path):
     assert len({first, fewer, second}) == 3
     assert moved == second, "the place of the files is no part of what they are"
     np.testing.assert_array_equal(load(second)[2][0], preprocess(noise_jpeg(999)))
+
+
+def test_pictures_for_the_submission_that_come_later_make_no_second_store(tmp_path, reads):
+    raw = write_challenge(tmp_path / "raw", IDS)
+    store = find_or_make_store("kaggle", tmp_path / "data", raw)
+    reads.clear()
+    make_zip(raw / f"{TEST_IMAGES}.zip", [(f"{TEST_IMAGES}/200001.jpg", noise_jpeg(1))])
+    assert find_or_make_store("kaggle", tmp_path / "data", raw) == store
+    assert reads == []
+    assert len(list((tmp_path / "data").glob("store-*"))) == 1
 
 
 def test_without_a_folder_the_challenge_is_downloaded_beside_the_store(tmp_path, monkeypatch):

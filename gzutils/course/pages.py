@@ -92,7 +92,8 @@ def _look_at(run: Path, path: Path) -> _Notebook:
     errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
     finished = executed.with_suffix(".json").is_file()  # what the pipeline notes of a notebook that ran to its end
     one.state = "" if finished else f"failed: {errors[0]}" if errors else "cut off"
-    on_disk = {file.read_bytes(): file for file in sorted((run / path.stem / "figures").glob("*.png"))}
+    figures = sorted((run / path.stem / "figures").glob("*.png"))
+    on_disk = {file.read_bytes(): file for file in figures if file.is_file()}
     for output in (output for output in outputs if "image/png" in output.get("data", {})):
         file = on_disk.get(base64.b64decode(output.data["image/png"]))
         if file is not None:
@@ -111,7 +112,7 @@ def _metrics(run: Path) -> list[dict]:
     for path in sorted(run.glob("*/metrics.json")):
         try:
             found.append(records.read_json(path))
-        except ValueError:
+        except (OSError, ValueError):
             continue  # notebook 08 names it
     return [metrics for metrics in found if isinstance(metrics, dict)]
 

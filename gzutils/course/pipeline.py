@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with files.locked(run, _member()), files.explained(run):
             if options.fresh and run.exists():
-                shutil.rmtree(run)
+                _empty(run)
             print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
             failed = _run_all(chosen, parameters, run)
             index = pages.write_pages(run, notebooks)
@@ -76,6 +76,15 @@ def main(arguments: list[str] | None = None) -> int:
                 beside.write_bytes(small_png(picture.read_bytes()))
         print(f"Their outputs now stand in {NOTEBOOKS}.")
     return 0
+
+
+def _empty(folder: Path) -> None:
+    """Deletes all that lies in a folder, which itself may be a link to another disk."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _member() -> int | None:
@@ -176,7 +185,8 @@ def _imported(source: nbformat.NotebookNode) -> set[str]:
 def _listing(path: Path) -> list:
     """Names, sizes and times of a file, or of what lies in a folder and one level below: cheap, changes with them."""
     entries = [path] if path.is_file() else [*path.iterdir(), *path.glob("*/*.zip"), *path.glob("*/*.csv")]
-    return [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in sorted(entries)]
+    states = [(entry.name, files.state_of(entry)) for entry in sorted(entries)]
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
 def _is_finished(record: Path, state: dict, run: Path) -> bool:
@@ -199,6 +209,8 @@ def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
     # The kernel of this environment, not one that the user once installed elsewhere under the same name.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     executed.parent.mkdir(parents=True, exist_ok=True)
+    if executed.is_symlink():  # papermill would write to where it leads
+        executed.unlink()
     with tempfile.TemporaryDirectory() as folder:
         os.environ[PROGRESS_FILE] = str(Path(folder) / "progress.txt")
         finished = threading.Event()

@@ -59,7 +59,7 @@ def read_all(
         raise ValueError(f"there is no file or folder {place}")
     paths = [place]
     if place.is_dir():
-        paths = sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith("."))
+        paths = sorted(path for path in place.iterdir() if not path.is_dir() and not path.name.startswith("."))
     if not paths:
         raise ValueError(f"there are no files in {place}")
     images, refused = [], {}
@@ -100,6 +100,8 @@ def open_picture(path: Path) -> tuple[Image.Image, list[str]]:
     Raises:
         ValueError: see `read`.
     """
+    if not path.is_file():
+        raise ValueError("a link that leads nowhere, or no file")
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on, and from twice as many it refuses.
