@@ -155,6 +155,13 @@ def test_every_cell_runs(tmp_path):
     assert (tmp_path / "runs/smoke-simulated/02_parallel_cnn/model.keras").is_file()
 
 
+@pytest.mark.parametrize("galaxies", [5, 12, 28])
+def test_every_notebook_runs_with_few_galaxies(tmp_path, galaxies):
+    script = ROOT / "tests" / "few_galaxies.py"
+    result = subprocess.run([sys.executable, script, str(galaxies)], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-1000:] + result.stdout[-3000:]
+
+
 def test_a_notebook_alone_makes_what_it_needs_in_an_empty_folder(tmp_path):
     """As on Colab, where each notebook gets a machine of its own."""
     notebook = ROOT / "notebooks" / "02_parallel_cnn.ipynb"
