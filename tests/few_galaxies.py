@@ -1,4 +1,4 @@
-"""Notebooks one after the other in one process, which saves their start: python few_galaxies.py GALAXIES [NOTEBOOK …]"""
+"""Notebooks one after the other in one process, which saves their start: few_galaxies.py GALAXIES [NOTEBOOK …]"""
 
 import sys
 from pathlib import Path

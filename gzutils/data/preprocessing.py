@@ -123,7 +123,7 @@ def build_store(
     if wanted - len(galaxy_ids) > max(10, max_rejected * wanted):
         raise challenge.ChallengeError(
             f"{source.training_images.path} has {len(image_ids):,} images, {source.solutions} {len(label_ids):,} rows, "
-            f"but only {len(galaxy_ids):,} galaxies have both: one of them is not whole, as after unpacking that was cut "
+            f"but only {len(galaxy_ids):,} galaxies have both: one of them is not whole, as when unpacking was cut "
             f"off; get it anew, or ask for no more galaxies than there are (GALAXIES, or --galaxies)"
         )
     partial = store.with_name(store.name + ".partial")
