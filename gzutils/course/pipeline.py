@@ -208,11 +208,13 @@ def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # The kernel of this environment, not one that the user once installed elsewhere under the same name.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ.pop("MPLBACKEND", None)  # figures go into the notebook, whatever window the user's other work wants
     executed.parent.mkdir(parents=True, exist_ok=True)
     if executed.is_symlink():  # papermill would write to where it leads
         executed.unlink()
     with tempfile.TemporaryDirectory() as folder:
         os.environ[PROGRESS_FILE] = str(Path(folder) / "progress.txt")
+        os.environ["IPYTHONDIR"] = folder  # the user's own start-up files are for the user's own notebooks
         finished = threading.Event()
         watch = threading.Thread(target=_show_progress, args=(notebook.stem, finished), daemon=True)
         watch.start()
