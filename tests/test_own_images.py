@@ -7,6 +7,7 @@ import sys
 import types
 from pathlib import Path
 
+import keras
 import nbformat
 import numpy as np
 import pandas as pd
@@ -212,3 +213,17 @@ def test_notebook_09_takes_a_folder_and_writes_tables_and_a_submission(tmp_path)
     assert (folder / "figures/walk_1.png").is_file()
     assert len(read_solutions(data / "training_solutions_rev1.csv")[0]) == 20
     assert json.loads((work / "runs/smoke-kaggle/run.json").read_text())["data"] == "kaggle"
+
+
+def test_notebook_09_asks_a_readers_own_model_that_has_no_heat_maps(tmp_path):
+    model = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Flatten(), keras.layers.Dense(37, "sigmoid")])
+    model.save(tmp_path / "mine.keras")
+    notebook = ROOT / "notebooks" / "09_your_own_galaxies.ipynb"
+    command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "-p", "PROFILE", "smoke"]
+    command += ["-p", "GALAXIES", "5", "-p", "MODEL", "mine.keras"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    said = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+    assert "no heat map can be made of the model 'sequential" in said
+    assert (tmp_path / "runs/smoke-simulated/09_your_own_galaxies/shares.csv").is_file()
