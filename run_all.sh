@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Makes .venv beside this file, installs into it, and runs every notebook (./run_all.sh), the tests
 # (./run_all.sh test) or the benchmarks (./run_all.sh benchmark). ./run_all.sh --help lists the options.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Without `cd`, which looks into CDPATH first; through links, since what belongs to this file lies beside it alone.
+root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 venv="$root/.venv"
+# Nothing of the user's takes the place of what is installed here, or sends it elsewhere.
+unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER
 
 fail() {
     echo "run_all.sh: $1" >&2
@@ -41,25 +45,29 @@ kit_is_here() {
 }
 
 install() {
-    local python extras=lab,test wanted log="$venv/install.log"
+    local python said extras=lab,test wanted log="$venv/install.log"
     command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 && extras=gpu,$extras
     wanted="$extras $(cat "$root/requirements.txt" "$root/constraints.txt" "$root/pyproject.toml" | cksum)"
     [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ] && kit_is_here && return
     python=$(find_python)
     [ "$(df -Pk "$root" | awk 'NR == 2 { print $4 }')" -gt 6000000 ] ||
         fail "less than 6 GB are free in $root; the installation and the data need as much, make room first"
-    if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -Pm pip --version >/dev/null 2>&1; then
         echo "Making $venv"
-        "$python" -m venv --clear "$venv" >/dev/null 2>&1 ||
-            fail "$python cannot make a virtual environment; install its venv module (Debian, Ubuntu: apt install python3-venv)"
+        said=$("$python" -Pm venv --clear "$venv" 2>&1) ||
+            fail "$python cannot make a virtual environment in $venv (${said:-no reason given}); if its venv module is \
+what lacks, install that (Debian, Ubuntu: apt install python3-venv)"
     fi
     echo "Installing TensorFlow, JupyterLab and the rest (2.6 GB on disk, minutes; log: $log)"
-    "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
+    "$venv/bin/python" -Pm pip install --disable-pip-version-check --progress-bar off \
         --constraint "$root/constraints.txt" --editable "$root[$extras]" 2>&1 | tee "$log" | show_packages ||
         fail "the installation failed ($(grep -m 1 ^ERROR "$log" || tail -n 1 "$log")); is there a network? the log is $log"
     echo "$wanted" >"$venv/installed"
 }
 
+case $root in
+    *:*) fail "$root has a colon in its name, which separates folders in Python's and the shell's lists; rename it" ;;
+esac
 command=${1:-}
 if [ "$command" != test ] && [ "$command" != benchmark ]; then
     # Options are checked first: nobody should wait for an installation to read of a typing error.

@@ -5,6 +5,7 @@ ValueError that names the parameter and says what it has to be.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -31,6 +32,20 @@ def weight(name: str, value: Any) -> float:
     return value
 
 
+def yes_or_no(name: str, value: Any) -> bool:
+    """True or False, and no word for them: "false" would count as true."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}; it has to be True or False, without quotation marks")
+    return value
+
+
+def words(name: str, value: Any) -> str | Path:
+    """A name or a path; papermill's -p makes a number of one that looks like it, its -r does not."""
+    if not isinstance(value, str | Path) or not str(value).strip():
+        raise ValueError(f'{name} is {value!r}; it has to be a name in quotation marks (papermill: -r {name} "...")')
+    return value
+
+
 def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """One of some words."""
     if value not in choices:
@@ -40,62 +55,87 @@ def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 def run_name(value: str) -> str:
     """The name of a run, which is that of its folder below `runs/`; hidden ones are the kit's own."""
-    if not isinstance(value, str) or not value or Path(value).name != value or value.startswith("."):
+    if not isinstance(value, str):
+        raise ValueError(
+            f'RUN is {value!r}; it has to be a plain folder name in quotation marks (papermill: -r RUN "...")'
+        )
+    if not value or Path(value).name != value or value.startswith("."):
         raise ValueError(f"RUN is {value!r}; it has to be a plain folder name")
     return value
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the notebooks: what it is where nobody sets it, and what it means."""
+    """A parameter of the notebooks: what it is where nobody sets it, what it means, and the check of another value.
+
+    check: of its name and value. What only more than the parameters can tell, such as whether a file is there, is
+    checked where that is known.
+    """
 
     default: Any
     meaning: str
+    check: Callable[[str, Any], Any]
+
+
+def _whole(least: int) -> Callable[[str, Any], int]:
+    return lambda name, value: whole_number(name, value, least)
+
+
+def _one_of(*choices: str) -> Callable[[str, Any], str]:
+    return lambda name, value: choice(name, value, choices)
 
 
 PARAMETERS = {
     "PROFILE": Parameter(
-        "quick", '"smoke": seconds, "quick": minutes, "report": the report\'s protocol, "full": mended'
+        "quick", '"smoke": seconds, "quick": minutes, "report": the report\'s protocol, "full": mended', words
     ),
-    "DATA": Parameter("simulated", '"simulated", or "kaggle" for the real challenge'),
+    "DATA": Parameter("simulated", '"simulated", or "kaggle" for the real challenge', _one_of(*DATA_SOURCES)),
     "DATA_DIR": Parameter(
-        None, "folder or zip with the challenge's files; None: data/kaggle, downloaded where missing"
+        None, "folder or zip with the challenge's files; None: data/kaggle, downloaded where missing", words
     ),
-    "GALAXIES": Parameter(None, "how many galaxies; None: as the profile says"),
-    "RUN": Parameter(None, 'name of the folder under runs/ for the results; None: "<profile>-<data>"'),
-    "SEED": Parameter(0, "the same seed gives the same result"),
-    "EPOCHS": Parameter(None, "passes over the training galaxies, at most; None: as the profile says"),
-    "CONSTRAINT_WEIGHT": Parameter(None, "lambda of the loss; None: as the profile says (0.001)"),
+    "GALAXIES": Parameter(None, "how many galaxies; None: as the profile says", _whole(FEWEST_GALAXIES)),
+    "RUN": Parameter(
+        None,
+        'name of the folder under runs/ for the results; None: "<profile>-<data>"',
+        lambda name, value: run_name(value),
+    ),
+    "SEED": Parameter(0, "the same seed gives the same result", _whole(0)),
+    "EPOCHS": Parameter(None, "passes over the training galaxies, at most; None: as the profile says", _whole(1)),
+    "CONSTRAINT_WEIGHT": Parameter(None, "lambda of the loss; None: as the profile says (0.001)", weight),
     "DEPTH": Parameter(
-        None, "encoder blocks of the Vision Transformer; None: as the profile says (12 is the report's)"
+        None, "encoder blocks of the Vision Transformer; None: as the profile says (12 is the report's)", _whole(1)
     ),
-    "CLASS_TOKEN": Parameter(None, '"learnable" or "zero"; None: as the profile says'),
-    "PATCH_SIZE": Parameter(None, "pixels a side of a patch: 4, 8, 16 or 32; None: 8, the report's"),
+    "CLASS_TOKEN": Parameter(None, '"learnable" or "zero"; None: as the profile says', _one_of("learnable", "zero")),
+    "PATCH_SIZE": Parameter(None, "pixels a side of a patch: 4, 8, 16 or 32; None: 8, the report's", _whole(1)),
     "INITIAL_WEIGHTS": Parameter(
-        None, '"imagenet", "random" or a weights file; None: ImageNet, in smoke and quick random without it'
+        None, '"imagenet", "random" or a weights file; None: ImageNet, in smoke and quick random without it', words
     ),
     "INPUT_SCALING": Parameter(
-        None, '"report": 0 to 1, "imagenet": as the base was trained; None: as the profile says'
+        None, '"report": 0 to 1, "imagenet": as the base was trained; None: as the profile says', _one_of(*SCALINGS)
     ),
     "FEATURE_COPIES": Parameter(
-        None, "the frozen base runs once, over so many augmented copies (0: none); None: as the profile says"
+        None, "the frozen base runs once, over so many augmented copies (0: none); None: as the profile says", _whole(0)
     ),
     "SEEDS": Parameter(
-        None, "trainings of each setting of the study, each with another seed; None: as the profile says"
+        None, "trainings of each setting of the study, each with another seed; None: as the profile says", _whole(1)
     ),
-    "PRECISION": Parameter("float32", '"mixed_float16" and "mixed_bfloat16" are faster on a GPU'),
-    "DETERMINISTIC": Parameter(False, "True: the same bits each time on a GPU too, slower"),
-    "DEVICES": Parameter(1, "how many GPUs share each batch"),
-    "GALAXY_ID": Parameter(None, "the galaxy that is explained; None: one that the notebook chooses"),
+    "PRECISION": Parameter("float32", '"mixed_float16" and "mixed_bfloat16" are faster on a GPU', _one_of(*PRECISIONS)),
+    "DETERMINISTIC": Parameter(False, "True: the same bits each time on a GPU too, slower", yes_or_no),
+    "DEVICES": Parameter(1, "how many GPUs share each batch", _whole(1)),
+    "GALAXY_ID": Parameter(None, "the galaxy that is explained; None: one that the notebook chooses", _whole(0)),
     "TURN_LARGE_MODELS": Parameter(
-        None, 'True: VGG16 and ResNet50 see turned galaxies too; None: in "report" and "full" (needs a GPU)'
+        None, 'True: VGG16 and ResNet50 see turned galaxies too; None: in "report" and "full" (needs a GPU)', yes_or_no
     ),
-    "IMAGES": Parameter(None, "your picture, or a folder of them; None: some test galaxies of this run"),
-    "UPLOAD": Parameter(False, "on Colab, True: choose pictures on your own computer"),
-    "CUT": Parameter(None, '"challenge": keep the middle half, "whole": keep all; None: by the picture\'s size'),
-    "MODEL": Parameter("02_parallel_cnn", "the notebook whose network is asked, or a .keras file"),
+    "IMAGES": Parameter(None, "your picture, or a folder of them; None: some test galaxies of this run", words),
+    "UPLOAD": Parameter(False, "on Colab, True: choose pictures on your own computer", yes_or_no),
+    "CUT": Parameter(
+        None,
+        '"challenge": keep the middle half, "whole": keep all; None: by the picture\'s size',
+        _one_of("challenge", "whole"),
+    ),
+    "MODEL": Parameter("02_parallel_cnn", "the notebook whose network is asked, or a .keras file", words),
     "SUBMISSION": Parameter(
-        None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"'
+        None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"', yes_or_no
     ),
 }
 OF_RUNS = ("PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED")  # what decides which run a notebook is part of
@@ -115,13 +155,7 @@ def among(given: dict[str, Any]) -> dict[str, Any]:
             for meant in get_close_matches(name, alike, n=1, cutoff=0.85):
                 raise ValueError(f"there is no parameter {name}; if you mean {meant}, call it so")
     asked = {name: given[name] for name in PARAMETERS if name in given}
-    for name in ("EPOCHS", "SEEDS", "DEPTH", "PATCH_SIZE", "DEVICES"):
-        if asked.get(name) is not None:
-            whole_number(name, asked[name], least=1)
-    if asked.get("FEATURE_COPIES") is not None:
-        whole_number("FEATURE_COPIES", asked["FEATURE_COPIES"], least=0)
-    if asked.get("CONSTRAINT_WEIGHT") is not None:
-        weight("CONSTRAINT_WEIGHT", asked["CONSTRAINT_WEIGHT"])
-    if asked.get("INPUT_SCALING") is not None:
-        choice("INPUT_SCALING", asked["INPUT_SCALING"], SCALINGS)
+    for name, value in asked.items():
+        if value is not None or PARAMETERS[name].default is not None:
+            PARAMETERS[name].check(name, value)
     return asked

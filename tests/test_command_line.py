@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from gzutils.course.command_line import parse
 
 ROOT = Path(__file__).resolve().parents[1]
+PYTHON = sys.executable
 
 
 def run_all(*arguments, script=ROOT / "run_all.sh", cwd="/", **environment):
@@ -73,7 +75,7 @@ def copy_of_the_script(tmp_path):
 
 
 def stand_in(folder, name, text):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("#!/bin/sh\n" + text)
     (folder / name).chmod(0o755)
 
@@ -89,13 +91,89 @@ def test_too_old_a_python_is_said_in_one_sentence(tmp_path):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_a_python_without_venv_is_said_in_one_sentence(tmp_path):
+@pytest.mark.parametrize(
+    "words", ["No module named venv", "Permission denied: .venv", "[Errno 30] Read-only file system"]
+)
+def test_a_virtual_environment_that_cannot_be_made_is_explained_in_venvs_own_words(tmp_path, words):
     script = copy_of_the_script(tmp_path)
-    python = shutil.which("python3")
-    stand_in(tmp_path / "tools", "python3", f'[ "$2" = venv ] && exit 1\nexec {python} "$@"')
+    stand_in(tmp_path / "tools", "python3", f'[ "$2" = venv ] && {{ echo "{words}" >&2; exit 1; }}\n{PYTHON} "$@"')
     result = run_all(script=script, PATH=f"{tmp_path / 'tools'}:/usr/bin:/bin", PYTHON="")
     assert result.returncode == 1
-    assert "install its venv module" in result.stderr
+    assert words in result.stderr
+    assert "install that (Debian, Ubuntu: apt install python3-venv)" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["kit:2026", "C:kit", "kit:"])
+@pytest.mark.parametrize("arguments", [[], ["test"], ["--help"]])
+def test_a_folder_with_a_colon_is_refused_before_anything_is_made_in_it(tmp_path, name, arguments):
+    (tmp_path / name).mkdir()
+    result = run_all(*arguments, script=copy_of_the_script(tmp_path / name))
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"run_all.sh: {tmp_path / name} has a colon in its name, which separates folders in Python's and the shell's "
+        "lists; rename it\n"
+    )
+    assert not (tmp_path / name / ".venv").exists()
+
+
+HELP = "usage: run_all.sh"
+
+
+@pytest.mark.parametrize("name", ["kit", "-kit", "my kit", "kit*"])
+@pytest.mark.parametrize("shell", [[], ["bash"], ["sh"], ["bash", "--posix"]], ids=" ".join)
+def test_the_script_finds_what_belongs_to_it_however_it_is_called(tmp_path, name, shell):
+    """A CDPATH, another kit where that leads, a strange name, a shell that is not bash."""
+    (tmp_path / "elsewhere" / name).mkdir(parents=True)
+    (tmp_path / name).mkdir()
+    copy_of_the_script(tmp_path / name)
+    command = [*shell, f"{'./' if name[0] == '-' else ''}{name}/run_all.sh", "--help"]
+    for folder in (".", "elsewhere"):
+        environment = os.environ | {"CDPATH": str(tmp_path / folder)}
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert result.stdout.startswith(HELP), result.stderr
+
+
+def test_the_script_finds_what_belongs_to_it_through_links_and_path(tmp_path):
+    (tmp_path / "kit").mkdir()
+    script = copy_of_the_script(tmp_path / "kit")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "galaxies").symlink_to(script)
+    (tmp_path / "folder").symlink_to(tmp_path / "kit")
+    assert run_all("--help", script=tmp_path / "bin" / "galaxies").stdout.startswith(HELP)
+    assert run_all("--help", script=tmp_path / "folder" / "run_all.sh").stdout.startswith(HELP)
+    by_path = run_all("--help", script="galaxies", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert by_path.stdout.startswith(HELP), by_path.stderr
+
+
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"])
+@pytest.mark.parametrize("arguments", [[], ["test"]])
+def test_the_users_variables_of_python_and_pip_do_not_reach_what_is_installed(tmp_path, variable, arguments):
+    script = copy_of_the_script(tmp_path)
+    stand_in(tmp_path / ".venv/bin", "python", f'echo "$* {variable}=${variable}" >>{tmp_path}/calls')
+    stand_in(tmp_path / "tools", "df", "echo head; echo /dev/full 9 9 9000000 9% /")
+    tools = {"PATH": f"{tmp_path / 'tools'}:{os.environ['PATH']}", "PYTHON": PYTHON}
+    result = run_all(*arguments, script=script, **tools, **{variable: ""})
+    assert result.returncode == 0, result.stderr
+    (tmp_path / "calls").unlink()
+    (tmp_path / ".venv/installed").unlink()
+    theirs = "/usr" if variable == "PYTHONHOME" else str(tmp_path / "theirs")
+    result = run_all(*arguments, script=script, **tools, **{variable: theirs})
+    assert result.returncode == 0, result.stderr
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call.split(f" {variable}=")[1] for call in calls] == [""] * 3, "pip is asked for, installs, and is followed"
+
+
+def test_another_kit_on_pythonpath_is_not_taken(tmp_path):
+    script = copy_of_the_script(tmp_path)
+    stand_in(tmp_path / ".venv/bin", "python", f'[ "$2" = pip ] || exec {PYTHON} "$@"')
+    stand_in(tmp_path / "tools", "df", "echo head; echo /dev/full 9 9 9000000 9% /")
+    for package in ("gzutils", "argparse", "pip"):
+        (tmp_path / "theirs" / package).mkdir(parents=True)
+        (tmp_path / "theirs" / package / "__init__.py").write_text(f"raise RuntimeError('their {package}')")
+    environment = {"PYTHONPATH": tmp_path / "theirs", "PATH": f"{tmp_path / 'tools'}:{os.environ['PATH']}"}
+    for cwd in ("/", tmp_path / "theirs"):
+        result = run_all("--only", "99", script=script, cwd=cwd, PYTHON=PYTHON, **environment)
+        assert '"99" names 0 notebooks' in result.stderr, result.stderr
 
 
 def test_a_full_disk_is_said_in_one_sentence(tmp_path):
@@ -114,3 +192,21 @@ def test_a_failed_installation_names_its_log(tmp_path):
     assert "the installation failed" in result.stderr
     assert "is there a network?" in result.stderr
     assert str(tmp_path / ".venv" / "install.log") in result.stderr
+
+
+@pytest.mark.parametrize("setting", ["core.autocrlf=true", "core.eol=crlf", "core.autocrlf=input"])
+def test_a_checkout_of_any_machine_has_the_same_bytes_and_starts(tmp_path, setting):
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-c", "init.defaultBranch=main"]
+    (tmp_path / "kit").mkdir()
+    copy_of_the_script(tmp_path / "kit")
+    for place in (".gitattributes", ".ci/run", "README.md", "notebooks", "data/README.md"):
+        (tmp_path / "kit" / place).parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / place).is_dir() else shutil.copy
+        copy(ROOT / place, tmp_path / "kit" / place)
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], cwd=tmp_path / "kit", check=True)
+    subprocess.run([*git, "clone", "-q", "-c", setting, "kit", "checkout"], cwd=tmp_path, check=True)
+    listed = subprocess.run(["git", "ls-files"], cwd=tmp_path / "kit", capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        assert (tmp_path / "checkout" / name).read_bytes() == (ROOT / name).read_bytes(), name
+    assert run_all("--help", script=tmp_path / "checkout/run_all.sh").stdout.startswith(HELP)

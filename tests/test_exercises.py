@@ -9,7 +9,9 @@ import nbformat
 import pytest
 from exercises import solution_cells, solutions
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+from gzutils.course import COURSE
+
+NOTEBOOKS = [Path(__file__).resolve().parents[1] / "notebooks" / f"{name}.ipynb" for name in COURSE]
 TERM = re.compile(r"^- \*\*(.+?)\*\* \((\d\d)\): .+\.$", re.M)
 
 

@@ -9,6 +9,7 @@ from gzutils.data.jpegs import preprocess
 from gzutils.data.simulation import survey
 from gzutils.decision_tree import QUESTIONS
 from gzutils.learning import grad_cam
+from gzutils.models import saved
 from gzutils.models.parallel_cnn import parallel_cnn
 from gzutils.models.pretrained import resnet50, vgg16
 from gzutils.models.vision_transformer import attention_scores, vision_transformer
@@ -281,6 +282,59 @@ def test_rank_correlation_is_spearmans():
     found = grad_cam.rank_correlation(first, second)
     # Ranks 1.5, 1.5, 3, 4 against 1, 2, 3, 4: 4.5 / sqrt(4.5 * 5).
     np.testing.assert_allclose(found, [1, -1, 4.5 / np.sqrt(4.5 * 5), 0])
+
+
+def own_model(kind):
+    """A reader's model of a kind that is not the kit's: 64x64 pixels in, 37 shares out."""
+    images = keras.Input((64, 64, 3), dtype="uint8")
+    x = pixels = layers.Rescaling(1 / 255)(images)
+    if kind == "MobileNetV2 as a layer":
+        x = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3), alpha=0.35)(x)
+    elif kind == "separable":
+        x = layers.SeparableConv2D(4, 3, strides=4)(x)
+    elif kind == "depthwise":
+        x = layers.DepthwiseConv2D(3, strides=4)(x)
+    elif kind == "past the map":
+        x = layers.Concatenate()([layers.Flatten()(layers.Conv2D(4, 8, strides=8)(x)), layers.Flatten()(pixels)])
+    elif kind == "rows":
+        x = layers.Conv1D(4, 3)(layers.Reshape((64, 192))(x))
+    elif kind == "other attention":
+        rows = layers.Reshape((64, 192))(x)
+        x = layers.MultiHeadAttention(2, 8)(rows, rows)
+    return keras.Model(images, layers.Dense(37, activation="sigmoid")(layers.Flatten()(x)))
+
+
+OWN = {"MobileNetV2 as a layer": True, "separable": True, "depthwise": True}
+OWN |= {"past the map": False, "rows": False, "other attention": False, "dense": False}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_readers_own_model_has_heat_maps_or_a_sentence_says_why_not(kind):
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    model = own_model(kind)
+    assert saved.fits(model, (64, 64, 3), 37)
+    if OWN[kind]:
+        assert grad_cam.where_it_looks(model, images).shape[:2] == (2, 11)
+    else:
+        with pytest.raises(ValueError, match=rf"^no heat map can be made of the model '{model.name}' \(.+\)$"):
+            grad_cam.where_it_looks(model, images)
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "answers", "right"),
+    [
+        ((64, 64, 3), 37, True),
+        ((None, None, 3), 37, True),
+        ((32, 32, 3), 37, False),
+        ((64, 64, 1), 37, False),
+        ((64, 64, 3), 36, False),
+    ],
+)
+def test_a_model_fits_by_what_it_takes_and_gives(input_shape, answers, right):
+    images = keras.Input(input_shape)
+    model = keras.Model(images, layers.Dense(answers)(layers.GlobalAveragePooling2D()(images)))
+    assert saved.fits(model, (64, 64, 3), 37) is right
+    assert not saved.fits(keras.Model([images, keras.Input((1,))], model.output), (64, 64, 3), 37)
 
 
 def test_every_network_says_where_it_looks_with_what_it_has():

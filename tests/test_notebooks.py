@@ -12,11 +12,12 @@ import pytest
 from exercises import solution_cells
 from test_quality import parameters_cell
 
+from gzutils.course import COURSE
 from gzutils.course.stored_outputs import TIME
 from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
 TAGS = {"parameters", "nbval-check-output", "nbval-skip"}
 
 STORE = "store them anew: ./run_all.sh --store-outputs"
@@ -148,6 +149,13 @@ def test_every_cell_runs(tmp_path):
     result = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-1000:]
     assert (tmp_path / "runs/smoke-simulated/02_parallel_cnn/model.keras").is_file()
+
+
+@pytest.mark.parametrize("galaxies", [5, 12, 28])
+def test_every_notebook_runs_with_few_galaxies(tmp_path, galaxies):
+    script = ROOT / "tests" / "few_galaxies.py"
+    result = subprocess.run([sys.executable, script, str(galaxies)], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-1000:] + result.stdout[-3000:]
 
 
 def test_a_notebook_alone_makes_what_it_needs_in_an_empty_folder(tmp_path):

@@ -2,15 +2,19 @@
 
 import io
 import json
+import struct
 import subprocess
 import sys
 import types
+import zlib
 from pathlib import Path
 
+import keras
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 from conftest import make_labels, noise_jpeg, write_challenge
 from PIL import Image
 
@@ -106,6 +110,107 @@ def test_more_than_256_levels_are_stretched_and_unknown_values_are_dark(tmp_path
     assert not saved(tmp_path / "c.png", Image.fromarray(np.full((64, 64), 500, np.uint16))).seen.any()
 
 
+def png_of_16_bits(values):
+    """A PNG of 16 bits a channel, (h, w, channels), which Pillow reads but does not write."""
+    height, width, channels = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    kind = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    parts = [(b"IHDR", kind), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    packed = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.mark.parametrize("brightest", [4095, 1023, 65535])
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_colours_of_16_bits_are_stretched_and_the_table_says_so(tmp_path, channels, brightest):
+    """Data of 10 or 12 bits in 16 came out nearly black."""
+    levels = np.repeat(GRADIENT[:, :, None] / 255 * brightest, channels, axis=2)
+    if channels != 3:
+        levels[..., -1] = 65535  # opaque
+    (tmp_path / "a.png").write_bytes(png_of_16_bits(levels))
+    read = own_images.read(tmp_path / "a.png")
+    assert "upper 8 of 16 bits, stretched" in read.done
+    expected = np.asarray(picture().resize((64, 64), Image.Resampling.BICUBIC), float)
+    assert np.abs(read.seen - expected).max() < (90 if brightest == 1023 else 25)  # of 10 bits, 2 are among the upper 8
+
+
+@pytest.mark.parametrize("spoilt", [1, 3])
+@pytest.mark.parametrize("side", [64, 20])
+def test_hot_and_dead_pixels_do_not_blacken_a_picture(tmp_path, side, spoilt):
+    y, x = np.mgrid[:side, :side] - side / 2
+    galaxy = 1000 + 300 * np.exp(-(x**2 + y**2) / side)
+    clean = saved(tmp_path / "a.tiff", Image.fromarray(galaxy.astype(np.float32)))
+    for value in (1e6, -1e6, np.inf, -np.inf, np.nan):
+        hot = galaxy.copy()
+        hot[0, : spoilt if side == 64 else 1] = value
+        read = saved(tmp_path / "b.tiff", Image.fromarray(hot.astype(np.float32)))
+        assert np.abs(read.seen[8:].astype(float) - clean.seen[8:]).max() < 30
+        assert "0.1 % brightest" in read.done
+
+
+def fits_file(path, data, **header):
+    fits.PrimaryHDU(data, fits.Header(header)).writeto(path)
+    return own_images.read(path)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.float32, np.float64])
+@pytest.mark.parametrize("low", [0, -120])
+def test_fits_of_every_kind_of_number_shows_the_galaxy_upright(tmp_path, kind, low):
+    """BITPIX 8, 16, 32, 64, -32, -64; unsigned ones are stored with a BZERO; negative values around the sky's."""
+    values = GRADIENT[:64, :64].astype(float) + (low if np.issubdtype(kind, np.signedinteger) else 0)
+    read = fits_file(tmp_path / "a.fits", values.astype(kind))
+    seen = read.seen.astype(float)
+    expected = GRADIENT[:64, :64][::-1] * (255 / GRADIENT[:64, :64].max())
+    assert np.abs(seen[..., 0] - expected).max() < 4
+    assert "stretched" in read.done
+
+
+@pytest.mark.parametrize(
+    ("data", "header"),
+    [
+        (np.arange(4096, dtype=np.int16).reshape(64, 64), {"BSCALE": 0.5, "BZERO": 100.0}),
+        (np.where(np.eye(64) > 0, -999, np.arange(4096).reshape(64, 64)).astype(np.int16), {"BLANK": -999}),
+        (np.where(np.eye(64) > 0, np.nan, np.arange(4096).reshape(64, 64)).astype(np.float32), {}),
+        (np.arange(4096, dtype=np.float32).reshape(1, 1, 64, 64), {}),
+    ],
+    ids=["scaled", "BLANK", "NaN", "one plane"],
+)
+def test_fits_with_scales_blanks_and_planes_of_one_is_read_as_meant(tmp_path, data, header):
+    file = fits.PrimaryHDU(data)
+    file.header.update(header)
+    file.writeto(tmp_path / "a.fits")
+    seen = own_images.read(tmp_path / "a.fits").seen[..., 0].astype(float)
+    known = (
+        np.eye(64)[::-1] == 0 if header.get("BLANK") or np.isnan(data.astype(float)).any() else np.full((64, 64), True)
+    )
+    expected = np.arange(4096).reshape(64, 64)[::-1] * 255 / 4095
+    assert np.abs(seen - expected)[known].max() < 4
+    assert (seen[~known] == 0).all()
+
+
+def test_a_fits_file_that_is_no_single_picture_is_refused_by_what_it_is(tmp_path, monkeypatch):
+    fits_file(tmp_path / "good.fits", np.eye(64))
+    fits.PrimaryHDU(np.zeros((3, 64, 64))).writeto(tmp_path / "cube.fits")
+    fits.BinTableHDU.from_columns([fits.Column("x", "E", array=[1.0])]).writeto(tmp_path / "table.fits")
+    (tmp_path / "cut.fits").write_bytes((tmp_path / "good.fits").read_bytes()[:3000])
+    fits.PrimaryHDU(np.full((64, 64), np.nan)).writeto(tmp_path / "nothing.fits")
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.eye(64)), fits.ImageHDU(np.eye(9))]).writeto(
+        tmp_path / "two.fits"
+    )
+    images, refused = own_images.read_all(tmp_path)
+    assert [image.name for image in images] == ["good.fits", "two.fits"]
+    assert "its first picture" in images[1].done
+    assert refused["cube.fits"].startswith("cannot be read (a cube of 3 x 64 x 64; save the plane that you mean")
+    assert "there is no picture in it" in refused["table.fits"]
+    assert "there is not one number in it" in refused["nothing.fits"]
+    assert "cannot be read" in refused["cut.fits"]
+    monkeypatch.setitem(sys.modules, "astropy.io", None)
+    assert (
+        "FITS is read by astropy, which is not there: pip install astropy"
+        in own_images.read_all(tmp_path)[1]["good.fits"]
+    )
+
+
 def test_a_small_picture_is_enlarged_and_says_so(tmp_path):
     assert "enlarged from 20x20" in saved(tmp_path / "a.png", picture((20, 20))).done
     assert own_images.read(tmp_path / "a.png").seen.shape == (64, 64, 3)
@@ -147,6 +252,18 @@ def test_a_laptop_survives_the_largest_picture(tmp_path, side, refused, most):
     reasons, memory = said.splitlines()
     assert ("more than 50,000,000 pixels; cut the galaxy out first" in reasons) == refused
     assert int(memory) < most
+
+
+def test_links_are_followed_and_those_that_lead_nowhere_are_named(tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    picture().save(tmp_path / "elsewhere.png")
+    (folder / "a.png").symlink_to(tmp_path / "elsewhere.png")
+    (folder / "b.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "c.png").symlink_to("c.png")
+    images, refused = own_images.read_all(folder)
+    assert [image.name for image in images] == ["a.png"]
+    assert refused == dict.fromkeys(("b.png", "c.png"), "a link that leads nowhere, or no file")
 
 
 def test_what_cannot_be_read_at_all_is_said(tmp_path):
@@ -232,3 +349,17 @@ def test_notebook_09_takes_a_folder_and_writes_tables_and_a_submission(tmp_path)
     assert (folder / "figures/walk_1.png").is_file()
     assert len(read_solutions(data / "training_solutions_rev1.csv")[0]) == 20
     assert json.loads((work / "runs/smoke-kaggle/run.json").read_text())["data"] == "kaggle"
+
+
+def test_notebook_09_asks_a_readers_own_model_that_has_no_heat_maps(tmp_path):
+    model = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Flatten(), keras.layers.Dense(37, "sigmoid")])
+    model.save(tmp_path / "mine.keras")
+    notebook = ROOT / "notebooks" / "09_your_own_galaxies.ipynb"
+    command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "-p", "PROFILE", "smoke"]
+    command += ["-p", "GALAXIES", "5", "-p", "MODEL", "mine.keras"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    said = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+    assert "no heat map can be made of the model 'sequential" in said
+    assert (tmp_path / "runs/smoke-simulated/09_your_own_galaxies/shares.csv").is_file()

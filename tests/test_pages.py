@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from gzutils.course import pages
+from gzutils.course import COURSE, pages
 from gzutils.models import networks as networks_table
 from gzutils.tools import files, records
 
@@ -236,10 +236,40 @@ def test_a_notebooks_page_needs_nothing_from_elsewhere(run):
 
 
 def test_every_formula_of_the_course_can_be_drawn(tmp_path):
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    for path in (ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
                 assert "<code>" not in pages._offline_text(cell.source), cell.source
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", "["),
+        ("run.json", "[]"),
+        ("02_second/metrics.json", "3"),
+        ("08_results/results.md", ""),
+        ("08_results/results.md", "# one line"),
+    ],
+)
+def test_the_pages_are_written_whatever_a_notebook_left(run, name, content):
+    files.write_text(run / name, content)
+    page = written(run)
+    assert "2. The second, figures" in text_of(page)
+    assert (run / "notebooks/02_second.html").is_file()
+
+
+@pytest.mark.parametrize("data", [{"image/png": "a"}, {"image/svg+xml": 3}, {"text/markdown": 3}])
+def test_a_notebook_that_no_page_can_be_made_of_costs_its_own_page_alone(run, data):
+    executed_file = run / "notebooks" / "01_first.ipynb"
+    nbformat.write(executed("# 1. The first", new_output("display_data", {"text/plain": "x"})), executed_file)
+    notebook = records.read_json(executed_file)
+    notebook["cells"][1]["outputs"][0]["data"] = data
+    records.write_json(executed_file, notebook)
+    items = [" ".join(item.get_text().split()) for item in written(run).find(id="notebooks").find_next("ul")("li")]
+    assert items[0].startswith("1. The first (")
+    assert items[1] == "2. The second, figures"
+    assert (run / "notebooks/02_second.html").is_file()
 
 
 def test_a_formula_beyond_mathtext_stays_readable():

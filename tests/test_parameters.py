@@ -1,5 +1,6 @@
 """The notebooks' parameters: what they may be, and that a name which is almost theirs is not passed over."""
 
+import re
 import types
 
 import pytest
@@ -60,10 +61,45 @@ def test_what_the_parameters_are_where_nobody_sets_them_is_accepted():
         ("CONSTRAINT_WEIGHT", float("nan"), "a number, 0 or more"),
         ("CONSTRAINT_WEIGHT", "0.1", "a number, 0 or more"),
         ("INPUT_SCALING", "caffe", "choose one of report, imagenet"),
+        ("SUBMISSION", "false", "True or False, without quotation marks"),
+        ("UPLOAD", "no", "True or False, without quotation marks"),
+        ("DETERMINISTIC", 1, "True or False, without quotation marks"),
+        ("DETERMINISTIC", None, "True or False, without quotation marks"),
+        ("TURN_LARGE_MODELS", 0.0, "True or False, without quotation marks"),
+        ("RUN", 2024, r"a plain folder name in quotation marks \(papermill: -r RUN"),
+        ("DATA_DIR", 2024, r"a name in quotation marks \(papermill: -r DATA_DIR"),
+        ("IMAGES", 1.5, r"a name in quotation marks \(papermill: -r IMAGES"),
+        ("MODEL", None, r"a name in quotation marks \(papermill: -r MODEL"),
+        ("INITIAL_WEIGHTS", "", r"a name in quotation marks \(papermill: -r INITIAL_WEIGHTS"),
+        ("CUT", "middle", "choose one of challenge, whole"),
+        ("CLASS_TOKEN", 0, "choose one of learnable, zero"),
+        ("PROFILE", 1, "a name in quotation marks"),
+        ("GALAXY_ID", "100008", "a whole number, 0 or more"),
+        ("GALAXIES", 2500.0, "a whole number, 5 or more"),
+        ("SEED", None, "a whole number, 0 or more"),
     ],
 )
 def test_a_number_or_word_that_makes_no_sense_is_refused_by_its_name(name, value, words):
     with pytest.raises(ValueError, match=f"{name} is {value!r}; .*{words}"):
+        among({name: value})
+
+
+KINDS = {
+    **dict.fromkeys(("DETERMINISTIC", "TURN_LARGE_MODELS", "UPLOAD", "SUBMISSION"), (bool,)),
+    **dict.fromkeys(("GALAXIES", "SEED", "EPOCHS", "DEPTH", "PATCH_SIZE", "SEEDS", "DEVICES"), (int,)),
+    **dict.fromkeys(("FEATURE_COPIES", "GALAXY_ID"), (int,)),
+    "CONSTRAINT_WEIGHT": (int, float),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("value", [True, 2024, 1.5, "false", b"x", [], None])
+def test_a_value_of_another_kind_is_refused_by_its_name(name, value):
+    """papermill makes numbers of words and leaves "false" a word; None is only for what nobody need set."""
+    allowed = KINDS.get(name, (str,))
+    if type(value) in allowed or (value is None and PARAMETERS[name].default is None):
+        return
+    with pytest.raises(ValueError, match=f"^{name} is {re.escape(repr(value))}; "):
         among({name: value})
 
 

@@ -41,6 +41,7 @@ def project(tmp_path, monkeypatch):
         write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", source, needs=needs)
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
     monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(pipeline, "COURSE", ("01_first", "02_second", "03_third"))
     return tmp_path
 
 
@@ -85,12 +86,12 @@ def test_what_a_notebook_reads_but_can_do_without_is_part_of_its_state(tmp_path,
     assert pipeline._state(source, {"DATA_DIR": None}, tmp_path) != before
 
 
-@pytest.mark.parametrize("path", sorted(pipeline.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_notebook_names_all_others_whose_results_it_reads(path):
+@pytest.mark.parametrize("name", pipeline.COURSE)
+def test_a_notebook_names_all_others_whose_results_it_reads(name):
     """Else it would not run again when those change, and show what is no longer so."""
-    source = nbformat.read(path, as_version=4)
+    source = nbformat.read(pipeline.NOTEBOOKS / f"{name}.ipynb", as_version=4)
     code = "\n".join(cell.source for cell in source.cells if cell.cell_type == "code")
-    others = {other.stem for other in pipeline.NOTEBOOKS.glob("*.ipynb")} - {path.stem}
+    others = {*pipeline.COURSE} - {name}
     mentioned = others & set(re.findall(r'"(\d\d_\w+)"', code))
     assert mentioned <= {*source.metadata["gzutils"]["needs"], *source.metadata["gzutils"].get("reads", [])}
 
@@ -171,11 +172,21 @@ def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project):
 def test_without_notebooks_it_fails_and_says_where_it_looked(project):
     for path in (project / "notebooks").iterdir():
         path.unlink()
-    with pytest.raises(
-        SystemExit, match=f"there are no notebooks in {project / 'notebooks'}; run the kit that lies in a checkout"
-    ):
+    with pytest.raises(SystemExit, match=f"{project / 'notebooks'} lacks 01_first.ipynb, 02_second.ipynb"):
         pipeline.main(["--profile", "smoke"])
     assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["02_second-Copy1", "02_second_mine", "04_my_own"])
+def test_what_else_lies_beside_the_courses_notebooks_is_the_readers_own(project, name):
+    """JupyterLab's copies, a reader's changed ones and new ones: not run, not in the way of the course's own."""
+    write_notebook(project / "notebooks" / f"{name}.ipynb", "raise ValueError('not of the course')")
+    assert pipeline.main(["--profile", "smoke", "--only", "02_second"]) == 0
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == ["02_second", "01_first", "03_third"]
+    assert name not in (project / "runs/smoke-simulated/index.html").read_text()
+    with pytest.raises(SystemExit, match=f'"{name}" names 0 notebooks'):
+        pipeline.main(["--only", name])
 
 
 def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters(project):
@@ -195,3 +206,67 @@ def test_what_the_kernel_says_on_stderr_goes_to_a_log(project, capfd):
     assert pipeline.main(["--profile", "smoke", "--only", "01"]) == 0
     assert capfd.readouterr().err == ""
     assert (project / "runs/smoke-simulated/notebooks/01_first.log").is_file()
+
+
+# ---- links
+
+
+def dangling(path):
+    path.unlink(missing_ok=True)
+    path.symlink_to("user@host.4711:1700000000")  # as an editor locks a file
+
+
+def looped(path):
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.name)
+
+
+LINKS = pytest.mark.parametrize("link", [dangling, looped])
+
+
+@LINKS
+def test_links_that_lead_nowhere_in_the_data_folder_stop_no_notebook(project, link):
+    data = project / "challenge"
+    (data / "folder").mkdir(parents=True)
+    for name in (".#notes", "notes.csv", "folder/x.zip", "linked"):
+        link(data / name)
+    arguments = ["--profile", "smoke", "--data", "kaggle", "--data-dir", str(data), "--only", "01"]
+    for _ in range(2):
+        assert pipeline.main(arguments) == 0
+    assert executed(project) == ["01_first"]
+
+
+@LINKS
+def test_links_that_lead_nowhere_in_a_run_stop_no_notebook_and_no_page(project, link):
+    run = project / "runs/smoke-simulated"
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    for name in ("01_first/figures/x.png", "01_first/x", "x/metrics.json", "08_results/results.md", "index.html", "y"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        link(run / name)
+    for ending in ("ipynb", "json", "html"):
+        link(run / f"notebooks/02_second.{ending}")
+    assert pipeline.main(["--profile", "smoke"]) == 0
+    assert executed(project) == ["01_first", "02_second", "03_third", "02_second"]
+    assert (run / "notebooks/02_second.ipynb").is_file()
+    assert 'href="notebooks/02_second.html"' in (run / "index.html").read_text()
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/smoke-simulated"])
+def test_a_run_on_another_disk_is_followed_and_begun_afresh_there(project, place, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    (project / place).parent.mkdir(exist_ok=True)
+    (project / place).symlink_to(disk)
+    (disk / "smoke-simulated").mkdir()
+    for arguments in ([], ["--fresh"]):
+        assert pipeline.main(["--profile", "smoke", *arguments]) == 0
+    assert executed(project) == ["01_first", "02_second", "03_third"] * 2
+    assert (project / place).is_symlink()
+    assert (project / "runs/smoke-simulated/01_first/metrics.json").is_file()
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/smoke-simulated"])
+def test_a_run_on_a_disk_that_is_not_there_is_refused_in_words(project, place):
+    (project / place).parent.mkdir(exist_ok=True)
+    (project / place).symlink_to(project / "not mounted")
+    with pytest.raises(SystemExit, match=r"run_all.sh: .* cannot be written \(.*work in another folder"):
+        pipeline.main(["--profile", "smoke"])

@@ -457,6 +457,11 @@ def test_the_branches_are_as_wide_as_the_shares_and_the_probable_path_is_marked(
     assert marked == {(1, 1), (2, 1), (3, None), (4, 0), (10, None), (11, None), (5, None), (6, 1)}
 
 
+def test_a_walk_without_heat_maps_says_so():
+    figure = walk.draw_walk(np.zeros((64, 64, 3), np.uint8), "mine.png", labels(**SPIRAL), None)
+    assert "No heat map can be\nmade of this network." in texts(figure)
+
+
 def test_the_walk_says_all_questions_answers_shares_and_votes():
     said = " ".join(texts(walk_of(labels(**SPIRAL), votes=labels(Class1_2=0.5, Class1_1=0.5)))).replace("\n", " ")
     for question in QUESTIONS:

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from gzutils.data import challenge, jpegs, preprocessing
-from gzutils.data.challenge import SOLUTIONS, TRAINING_IMAGES, ChallengeError, Images
+from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images
 from gzutils.data.jpegs import preprocess
 from gzutils.data.preprocessing import build_store, find_or_make_raw, find_or_make_store
 from gzutils.data.simulation import survey
 from gzutils.data.solutions import read_solutions, write_solutions
 from gzutils.data.view import REPORT_VIEW
-from gzutils.tools import records
+from gzutils.tools import records, workers
 
 UPPER = 320  # rows that the report's view needs, in whole blocks
 IDS = [100091, 100008, 100078, 100023, 100143, 100053, 100122, 100090, 100134, 100128]
@@ -62,6 +62,43 @@ def test_that_the_lowest_rows_are_not_decoded_changes_no_pixel(subsampling, how)
         np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(upper)))[:317], decoded[:317])
     expected = Image.fromarray(decoded).crop((107, 107, 317, 317)).resize((64, 64), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(preprocess(jpeg), np.asarray(expected))
+
+
+def with_factors(jpeg, luma, red=0x11):
+    """The same JPEG, but its header says other sampling factors."""
+    start = jpeg.index(b"\xff\xc0")
+    changed = bytearray(jpeg)
+    changed[start + 11], changed[start + 17] = luma, red
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("red", [0x11, 0x12, 0x21, 0x22, 0x14])
+@pytest.mark.parametrize("luma", [*(16 * h + v for h in range(5) for v in range(5)), 0xF1, 0xFF])
+def test_whatever_a_jpeg_says_of_its_sampling_pillow_has_the_last_word(luma, red):
+    """4:4:1 (0x14), which the fast decoder has no name for, 4:1:1 (0x41), others, and factors that are not allowed."""
+    jpeg = with_factors(noise_jpeg(1), luma, red)
+    try:
+        expected = Image.open(io.BytesIO(jpeg)).crop((107, 107, 317, 317)).resize((64, 64), Image.Resampling.BICUBIC)
+    except Exception:
+        expected = None
+    try:
+        result = preprocess(jpeg)
+    except ValueError:
+        assert expected is None
+    else:
+        assert expected is not None
+        np.testing.assert_array_equal(result, np.asarray(expected))
+
+
+def test_a_store_has_the_galaxies_that_the_fast_decoder_cannot_place(source, tmp_path):
+    whole = load(build_store(source, tmp_path / "whole"))
+    for galaxy_id, luma in ((100008, 0x14), (100023, 0x41), (100053, 0x00)):
+        path = source.training_images.path / f"{galaxy_id}.jpg"
+        path.write_bytes(with_factors(path.read_bytes(), luma))
+    *_, manifest = load(build_store(source, tmp_path / "store"))
+    assert whole[3]["galaxies"] == 10
+    assert set(manifest["rejected"]) == {"100053"}
+    assert "damaged JPEG" in manifest["rejected"]["100053"]
 
 
 def test_a_jpeg_that_lacks_only_rows_below_the_crop_is_refused():
@@ -238,9 +275,22 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(source, tmp_path, mo
     made = [contents(build_store(source, tmp_path / "one"))]
     monkeypatch.setattr(jpegs, "WORTH_PROCESSES", 1)
     for processes in (2, 3):
-        monkeypatch.setattr(os, "cpu_count", lambda count=processes: count)
+        monkeypatch.setattr(workers, "cores", lambda count=processes: count)
         made.append(contents(build_store(source, tmp_path / f"store{processes}")))
     assert made[0] == made[1] == made[2]
+
+
+def test_a_link_to_a_picture_is_followed_and_one_that_leads_nowhere_is_left_out(source, tmp_path):
+    pictures = source.training_images.path
+    (pictures / "100008.jpg").rename(tmp_path / "elsewhere.jpg")
+    (pictures / "100008.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    for galaxy_id, place in ((100023, "nowhere"), (100053, "100053.jpg")):
+        (pictures / f"{galaxy_id}.jpg").unlink()
+        (pictures / f"{galaxy_id}.jpg").symlink_to(place)
+    store = find_or_make_store("kaggle", tmp_path / "data", tmp_path / "raw")
+    check_rows(store, source, sorted({*IDS} - {100023, 100053}))
+    assert set(load(store)[3]["rejected"]) == {"100023", "100053"}
+    assert find_or_make_store("kaggle", tmp_path / "data", tmp_path / "raw") == store
 
 
 # ---- too many rejected
@@ -434,6 +484,16 @@ def test_other_files_of_the_challenge_make_another_store(tmp_path):
     assert len({first, fewer, second}) == 3
     assert moved == second, "the place of the files is no part of what they are"
     np.testing.assert_array_equal(load(second)[2][0], preprocess(noise_jpeg(999)))
+
+
+def test_pictures_for_the_submission_that_come_later_make_no_second_store(tmp_path, reads):
+    raw = write_challenge(tmp_path / "raw", IDS)
+    store = find_or_make_store("kaggle", tmp_path / "data", raw)
+    reads.clear()
+    make_zip(raw / f"{TEST_IMAGES}.zip", [(f"{TEST_IMAGES}/200001.jpg", noise_jpeg(1))])
+    assert find_or_make_store("kaggle", tmp_path / "data", raw) == store
+    assert reads == []
+    assert len(list((tmp_path / "data").glob("store-*"))) == 1
 
 
 def test_without_a_folder_the_challenge_is_downloaded_beside_the_store(tmp_path, monkeypatch):

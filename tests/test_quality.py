@@ -9,10 +9,11 @@ import nbformat
 import pytest
 
 import gzutils
+from gzutils.course import COURSE
 from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md"]
 TOP_LEVEL = {
     "README.md", "requirements.txt", "constraints.txt", "pyproject.toml", "LICENSE", "run_all.sh",

@@ -9,10 +9,10 @@ import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from gzutils.course import colab, repository
+from gzutils.course import COURSE, colab, repository
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
 COMMAND = "run python -m gzutils.course.repository"
 
 
@@ -97,6 +97,13 @@ def test_another_address_is_written_everywhere_and_nothing_else_changes(checkout
     assert repository.write_everywhere(checkout, address, branch) == []
     repository.write_everywhere(checkout, repository.ADDRESS, repository.BRANCH)
     assert contents(checkout) == before
+
+
+def test_what_else_lies_beside_the_courses_notebooks_is_left_alone(checkout):
+    path = checkout / "notebooks/02_parallel_cnn-Copy1.ipynb"
+    path.write_text("{}")
+    repository.write_everywhere(checkout, "https://github.com/me/kit", "main")
+    assert path.read_text() == "{}"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from conftest import make_labels, write_challenge
 from PIL import Image
 
 from gzutils import profiles
 from gzutils.course import runs
+from gzutils.data.solutions import write_solutions
 from gzutils.models.parallel_cnn import parallel_cnn
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,10 +49,55 @@ def test_a_run_refuses_other_settings_by_name(monkeypatch, tmp_path):
 
 def test_only_the_whole_protocol_on_the_real_galaxies_counts_as_the_reports(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert runs.start("02", "report", "kaggle").is_report
-    assert not runs.start("02", "quick", "kaggle").is_report
-    assert not runs.start("02", "report", "simulated").is_report
-    assert not runs.start("02", "full", "kaggle", galaxies=1000).is_report
+    for profile, data, there, expected in (
+        ("report", "kaggle", 61_578, True),
+        ("full", "kaggle", 61_578, True),
+        ("quick", "kaggle", 61_578, False),
+        ("report", "simulated", 61_578, False),
+        ("full", "kaggle", 61_577, False),
+        ("report", "kaggle", 30_000, False),
+        ("report", "kaggle", None, False),
+    ):
+        run = runs.start("02", profile, data, run=f"{profile}-{data}-{there}")
+        if there:
+            run._remember({"galaxies there": there})
+        assert run.is_report is expected
+
+
+@pytest.mark.parametrize(
+    ("images", "rows", "said"),
+    [
+        (range(1, 41), range(1, 41), ""),
+        (range(1, 36), range(1, 41), "left out: 5 labels without an image\n"),
+        (range(1, 41), range(4, 43), "left out: 2 labels without an image, 3 images without labels\n"),
+    ],
+)
+def test_what_the_data_lack_is_said_wherever_they_are_opened(images, rows, said, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_challenge(tmp_path / "raw", images)
+    write_solutions(tmp_path / "raw/training_solutions_rev1.csv", np.array(rows), make_labels(len(rows)))
+    for notebook in ("01_preprocessing", "02_parallel_cnn"):
+        run = runs.start(notebook, "report", "kaggle", data_dir="raw")
+        run.open_store()
+        assert capsys.readouterr().out == said
+        assert not run.is_report
+
+
+@pytest.mark.parametrize(
+    ("images", "rows"), [(range(1, 61), range(1, 121)), (range(1, 121), range(1, 61)), (range(60), range(40, 100))]
+)
+def test_half_a_data_set_is_refused_unless_so_few_galaxies_are_asked_for(images, rows, monkeypatch, tmp_path):
+    """Pictures half unpacked, a table cut off, and two that overlap."""
+    monkeypatch.chdir(tmp_path)
+    write_challenge(tmp_path / "raw", images)
+    write_solutions(tmp_path / "raw/training_solutions_rev1.csv", np.array(rows), make_labels(len(rows)))
+    both = len({*images} & {*rows})
+    for profile in ("report", "quick"):
+        with pytest.raises(ValueError, match=rf"but only {both} galaxies have both: one of them .*\(GALAXIES"):
+            runs.start("01_preprocessing", profile, "kaggle", data_dir="raw").open_store()
+    run = runs.start("01_preprocessing", "report", "kaggle", data_dir="raw", galaxies=both, run="mine")
+    assert len(run.open_store()) == both
+    assert not run.is_report
 
 
 def test_a_figure_is_saved_as_a_picture_and_closed(monkeypatch, tmp_path):

@@ -22,6 +22,36 @@ def test_results_come_in_order_and_an_error_in_the_place_of_its_result(processes
             next(results)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes are not tied to cores here")
+def test_only_cores_that_this_process_may_use_are_counted():
+    usable = sorted(os.sched_getaffinity(0))
+    for allowed in (usable[:1], usable[-1:], usable):
+        tied = (
+            f"import os; os.sched_setaffinity(0, {allowed})\nfrom gzutils.tools import workers; print(workers.cores())"
+        )
+        done = subprocess.run([sys.executable, "-c", tied], capture_output=True, text=True, check=True)
+        assert 1 <= int(done.stdout) <= len(allowed)
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("50000 100000", 1), ("150000 100000", 2), ("max 100000", 24)])
+def test_a_containers_quota_is_counted(quota, cores, monkeypatch, tmp_path):
+    """The kernel's own file cannot be written here: another is read in its place."""
+    real = open
+
+    def reading(path, *arguments, **options):
+        if path == "/sys/fs/cgroup/cpu.max":
+            (tmp_path / "cpu.max").write_text(quota)
+            path = tmp_path / "cpu.max"
+        return real(path, *arguments, **options)
+
+    there = os.path.exists
+    monkeypatch.setattr("builtins.open", reading)
+    monkeypatch.setattr(os.path, "exists", lambda path: path == "/sys/fs/cgroup/cpu.max" or there(path))
+    monkeypatch.setattr(os, "cpu_count", lambda: 24)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(24)), raising=False)
+    assert workers.cores() == cores
+
+
 def test_a_script_without_a_guard_is_not_run_again_by_its_processes(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -1,1 +1,14 @@
 """What the notebooks and `run_all.sh` use: a run and its folder, what it found, pages, Colab, the pipeline."""
+
+# The notebooks, in order. What else lies beside them, such as a reader's copies, is the reader's own.
+COURSE = (
+    "01_preprocessing",
+    "02_parallel_cnn",
+    "03_vision_transformer",
+    "04_vgg16",
+    "05_resnet50",
+    "06_constraint_test",
+    "07_grad_cam",
+    "08_results",
+    "09_your_own_galaxies",
+)

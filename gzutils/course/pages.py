@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import matplotlib
+import matplotlib.style
 import nbformat
 import nh3
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -85,7 +85,11 @@ def write_pages(run: Path, notebooks: list[Path]) -> Path:
     exporter.register_filter("clean_html", HARMLESS.clean)  # nbconvert's own leaves no table and no picture
     for one in found:
         if one.executed is not None:
-            page, _ = exporter.from_notebook_node(_offline(one.executed), {"metadata": {"name": one.title}})
+            try:
+                page, _ = exporter.from_notebook_node(_offline(one.executed), {"metadata": {"name": one.title}})
+            except Exception as error:  # whatever a notebook put out, the others get their pages
+                one.executed, one.state = None, f"failed: no page can be made of it, {files.first_line(error)}"
+                continue
             files.write_text(run / "notebooks" / f"{one.name}.html", page)
     page = TEMPLATES.get_template("run.html.j2").render(
         title=TITLE, run=run.name, notebooks=found, profiles=PROFILES, results=_results(run), **_summary(run)
@@ -111,9 +115,13 @@ def _look_at(run: Path, path: Path) -> _Notebook:
     errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
     finished = executed.with_suffix(".json").is_file()  # what the pipeline notes of a notebook that ran to its end
     one.state = "" if finished else f"failed: {errors[0]}" if errors else "cut off"
-    on_disk = {file.read_bytes(): file for file in sorted((run / path.stem / "figures").glob("*.png"))}
+    figures = sorted((run / path.stem / "figures").glob("*.png"))
+    on_disk = {file.read_bytes(): file for file in figures if file.is_file()}
     for output in (output for output in outputs if "image/png" in output.get("data", {})):
-        file = on_disk.get(base64.b64decode(output.data["image/png"]))
+        try:
+            file = on_disk.get(base64.b64decode(output.data["image/png"]))
+        except ValueError:  # no picture, whatever it calls itself
+            continue
         if file is not None:
             caption = output.metadata.get("image/png", {}).get("alt", "")
             one.figures.append((file.relative_to(run).as_posix(), caption))
@@ -130,7 +138,7 @@ def _metrics(run: Path) -> list[dict]:
     for path in sorted(run.glob("*/metrics.json")):
         try:
             found.append(records.read_json(path))
-        except ValueError:
+        except (OSError, ValueError):
             continue  # notebook 08 names it
     return [metrics for metrics in found if isinstance(metrics, dict)]
 
@@ -142,11 +150,15 @@ def _summary(run: Path) -> dict:
     """What the page says of the run as a whole, by the template's names: None or nothing where it is not known."""
     made = dict.fromkeys(("profile", "data", "galaxies", "seed"))
     path = run / "run.json"
+    try:
+        made = made | records.read_record(path) if path.is_file() else None
+    except ValueError:  # the next notebook that begins says what is wrong with it
+        made = None
     metrics = _metrics(run)
     random = {one.get("model") for one in metrics if str(one.get("initial_weights", "")).startswith("random")}
     trained = [one for one in metrics if "versions" in one and "device" in one]
     return {
-        "made": made | records.read_json(path) if path.is_file() else None,
+        "made": made,
         "random_start": [one.title for one in NETWORKS.values() if one.pretrained and one.name in random],
         "trained": trained[-1] if trained else None,
     }
@@ -160,7 +172,7 @@ def _results(run: Path) -> str:
     path = run / "08_results" / "results.md"
     if not path.is_file():
         return ""
-    sections = re.split(r"^(?=## )", path.read_text(encoding="utf-8").split("\n", 1)[1], flags=re.MULTILINE)
+    sections = re.split(r"^(?=## )", path.read_text(encoding="utf-8").partition("\n")[2], flags=re.MULTILINE)
     kept = []
     for section in sections:
         text = re.sub(r"^!\[.*\]\(.*\)\n+(\*.*\*\n?)?", "", section, flags=re.MULTILINE).strip()
@@ -201,10 +213,10 @@ def _formula(match: re.Match) -> str:
     size = 12
     drawn = io.BytesIO()
     try:
-        with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "formula"}):
+        with matplotlib.style.context(["default", {"svg.fonttype": "path", "svg.hashsalt": "formula"}]):
             font = FontProperties(size=size, math_fontfamily="cm")
             depth = math_to_image(f"${latex}$", drawn, prop=font, dpi=72, format="svg")
-    except ValueError:  # beyond what mathtext knows
+    except Exception:  # beyond what mathtext knows, or a font that cannot be read
         return Markup("<code>{}</code>").format(latex)
     svg = re.sub(rb"<metadata>.*?</metadata>", b"", drawn.getvalue(), flags=re.DOTALL)
     height = float(re.search(rb'height="([\d.]+)pt"', svg)[1])

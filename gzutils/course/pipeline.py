@@ -19,6 +19,7 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
+from gzutils.course import COURSE
 from gzutils.course.command_line import parse
 from gzutils.course.stored_outputs import small_png, store_outputs
 from gzutils.parameters import OF_RUNS
@@ -35,9 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     from gzutils.course import pages
 
-    notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if not notebooks:
-        sys.exit(f"run_all.sh: there are no notebooks in {NOTEBOOKS}; run the kit that lies in a checkout of it")
+    notebooks = [NOTEBOOKS / f"{name}.ipynb" for name in COURSE]
+    if missing := [notebook.name for notebook in notebooks if not notebook.is_file()]:
+        sys.exit(f"run_all.sh: {NOTEBOOKS} lacks {', '.join(missing)}; get the kit whole again")
     chosen = _choose(notebooks, options.only, options.start)
     parameters = {
         "PROFILE": options.profile,
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with files.locked(run, _member()), files.explained(run):
             if options.fresh and run.exists():
-                shutil.rmtree(run)
+                _empty(run)
             print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
             failed = _run_all(chosen, parameters, run)
             index = pages.write_pages(run, notebooks)
@@ -75,6 +76,15 @@ def main(arguments: list[str] | None = None) -> int:
                 beside.write_bytes(small_png(picture.read_bytes()))
         print(f"Their outputs now stand in {NOTEBOOKS}.")
     return 0
+
+
+def _empty(folder: Path) -> None:
+    """Deletes all that lies in a folder, which itself may be a link to another disk."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _member() -> int | None:
@@ -175,7 +185,8 @@ def _imported(source: nbformat.NotebookNode) -> set[str]:
 def _listing(path: Path) -> list:
     """Names, sizes and times of a file, or of what lies in a folder and one level below: cheap, changes with them."""
     entries = [path] if path.is_file() else [*path.iterdir(), *path.glob("*/*.zip"), *path.glob("*/*.csv")]
-    return [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in sorted(entries)]
+    states = [(entry.name, files.state_of(entry)) for entry in sorted(entries)]
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
 def _is_finished(record: Path, state: dict, run: Path) -> bool:
@@ -197,9 +208,13 @@ def _execute(notebook: Path, executed: Path, parameters: dict) -> str | None:
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # The kernel of this environment, not one that the user once installed elsewhere under the same name.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ.pop("MPLBACKEND", None)  # figures go into the notebook, whatever window the user's other work wants
     executed.parent.mkdir(parents=True, exist_ok=True)
+    if executed.is_symlink():  # papermill would write to where it leads
+        executed.unlink()
     with tempfile.TemporaryDirectory() as folder:
         os.environ[PROGRESS_FILE] = str(Path(folder) / "progress.txt")
+        os.environ["IPYTHONDIR"] = folder  # the user's own start-up files are for the user's own notebooks
         finished = threading.Event()
         watch = threading.Thread(target=_show_progress, args=(notebook.stem, finished), daemon=True)
         watch.start()

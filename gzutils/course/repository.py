@@ -12,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+from gzutils.course import COURSE
 from gzutils.tools.files import write_text
 
 ADDRESS = "https://github.com/YOUR.ACCOUNT/galaxy-zoo-kit"
@@ -70,7 +71,9 @@ def write_everywhere(root: Path, address: str, branch: str) -> list[Path]:
         raise ValueError(f"{address} is not like https://github.com/YOU/YOUR-KIT; Colab opens notebooks from GitHub")
     if not re.fullmatch(r"[\w./-]+", branch):
         raise ValueError(f"{branch!r} is not the name of a branch, tag or commit")
-    texts = {path: _notebook(path, address, branch) for path in sorted((root / "notebooks").glob("*.ipynb"))}
+    texts = {
+        path: _notebook(path, address, branch) for path in (root / "notebooks" / f"{name}.ipynb" for name in COURSE)
+    }
     readme = (root / "README.md").read_text(encoding="utf-8")
     readme = COLAB_LINK.sub(colab_link(address, branch), readme)
     texts[root / "README.md"] = INSTALL_LINK.sub(install_link(address, branch), readme)

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from gzutils import parameters, profiles
+from gzutils import parameters, profiles, report
 from gzutils.data import preprocessing
 from gzutils.data.challenge import Challenge
 from gzutils.data.simulation import survey
@@ -68,8 +68,12 @@ class Run:
 
     @property
     def is_report(self) -> bool:
-        """Whether galaxies and protocol are the report's, so that its numbers can be held against these."""
-        return self.data == "kaggle" and self.profile.name in ("report", "full") and not self.galaxies_asked
+        """Whether galaxies and protocol are the report's, so that its numbers can be held against these.
+
+        False until the store was opened: only then is it known how many galaxies there are.
+        """
+        there = records.read_record(self._record).get("galaxies there")
+        return self.data == "kaggle" and self.profile.name in ("report", "full") and there == report.GALAXIES
 
     def find_raw(self) -> Challenge:
         """The raw JPEGs and labels, simulated or downloaded where they do not exist yet."""
@@ -89,7 +93,14 @@ class Run:
             raise ValueError(f"{self.galaxies} galaxies were asked for, but the data have {len(store)}; ask for fewer")
         # Other views are of the same galaxies, which the report's view names.
         seen = "galaxies in the store" if view == REPORT_VIEW else f"galaxies in the store, {view.crop} to {view.side}"
-        self._remember({seen: store.fingerprint})
+        self._remember({seen: store.fingerprint, "galaxies there": len(store)})
+        left_out = {
+            "images that cannot be used": len(store.manifest.get("rejected", ())),
+            "labels without an image": store.manifest.get("labels_without_image", 0),
+            "images without labels": store.manifest.get("images_without_labels", 0),
+        }
+        if any(left_out.values()):
+            print("left out: " + ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count))
         return store
 
     def set_up_training(self) -> None:
@@ -203,8 +214,12 @@ class Run:
         """A parameter of the notebook, or what it is where the notebook does not set it."""
         return self.asked.get(name, parameters.PARAMETERS[name].default)
 
+    @property
+    def _record(self) -> Path:
+        return self.home / "runs" / self.name / "run.json"
+
     def _remember(self, settings: dict[str, Any]) -> None:
-        path = self.home / "runs" / self.name / "run.json"
+        path = self._record
         for key, (there, now) in records.remember(path, settings, by_and_by=True).items():
             raise ValueError(
                 f'the run "{self.name}" was made with {key} {there!r}, now it is {now!r}; give this one a '

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from gzutils.tools.files import NotWritten, check_room, whole_file
+from gzutils.tools import records
+from gzutils.tools.files import NotWritten, check_room, state_of, whole_file
 from gzutils.tools.progress import progress
 
 COMPETITION = "galaxy-zoo-the-galaxy-challenge"
@@ -92,12 +93,17 @@ class Images:
         return data
 
     def identity(self) -> dict[str, Any]:
-        """What changes when the images change, JSON-like and without the place where they lie."""
+        """What changes when the images change, JSON-like and without the place where they lie.
+
+        Of a zip, the checksums that it keeps of its members; of a folder, sizes and the youngest file's time.
+        """
+        members = self._index()
         if not self.path.is_dir():
-            return _file_identity(self.path) | ({"inside": self.inside} if self.inside else {})
-        states = [member.stat() for member in self._index().values()]
+            checksums = [(galaxy_id, members[galaxy_id].CRC) for galaxy_id in sorted(members)]
+            return {"images": len(members), "checksums": records.fingerprint(checksums)}
+        states = [state_of(member) for member in members.values()]
         size, newest = sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
-        return {"name": self.path.name, "images": len(states), "size": size, "modified_ns": newest}
+        return {"images": len(states), "size": size, "modified_ns": newest}
 
     def _index(self) -> dict[int, zipfile.ZipInfo | Path]:
         if self._members is None:
@@ -145,12 +151,8 @@ class Challenge:
     test_images: Images | None
 
     def identity(self) -> dict[str, Any]:
-        """What changes when the data change: names, sizes and times of the files, JSON-like, no folder's path."""
-        return {
-            "training_images": self.training_images.identity(),
-            "solutions": _file_identity(self.solutions),
-            "test_images": self.test_images.identity() if self.test_images else None,
-        }
+        """What changes when the training pictures or their labels change, JSON-like, whatever lies beside them."""
+        return {"training_images": self.training_images.identity(), "solutions": records.sha256(self.solutions)}
 
 
 def find(data_dir: Path | str, cache: Path | str) -> Challenge:
@@ -270,8 +272,3 @@ def _inside(bundle: Path, name: str, cache: Path) -> Path | None:
         except DAMAGE as error:
             raise refusal(bundle, f"{member.filename} cannot be copied out of it ({error})") from error
         return target
-
-
-def _file_identity(path: Path) -> dict[str, Any]:
-    state = path.stat()
-    return {"name": path.name, "size": state.st_size, "modified_ns": state.st_mtime_ns}

@@ -4,7 +4,6 @@ An image of 424x424 pixels is cut to its centre and resampled with Pillow's bicu
 """
 
 import io
-import os
 import struct
 import threading
 from collections.abc import Iterator
@@ -51,7 +50,9 @@ def preprocess(jpeg: bytes, view: View = REPORT_VIEW) -> np.ndarray:
                 centre = crop(image, view)
         except UnidentifiedImageError:
             raise ValueError("not a JPEG file") from None
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        except (ValueError, MemoryError):
+            raise
+        except Exception as error:  # a damaged file fails in ways of its own
             raise ValueError(f"damaged JPEG: {error}") from None
     return np.asarray(centre.resize((view.side, view.side), Image.Resampling.BICUBIC))
 
@@ -72,7 +73,7 @@ def _centre_of_usual(jpeg: bytes, view: View) -> Image.Image | None:
         if simplejpeg.decode_jpeg_header(upper)[:3] != (rows, RAW_SIZE, "YCbCr"):
             return None
         simplejpeg.decode_jpeg(upper, "RGB", buffer=decoded)
-    except ValueError as error:
+    except Exception as error:  # KeyError, too: what it cannot place may still be one for Pillow
         if not str(error).endswith(ROWS_LEFT):
             return None
     return Image.fromarray(decoded[first:last, first:last])
@@ -136,7 +137,7 @@ def preprocessed(
     Raises:
         RuntimeError: a process was killed.
     """
-    with workers.mapping(1 if len(todo) < WORTH_PROCESSES else os.cpu_count() or 1) as mapped:
+    with workers.mapping(1 if len(todo) < WORTH_PROCESSES else workers.cores()) as mapped:
 
         def begin(start: int) -> tuple[np.ndarray, Iterator[list[np.ndarray | str]]]:
             rows = todo[start : start + chunk]

@@ -1,5 +1,6 @@
 """A person's own pictures of galaxies, in any size and format, as the models see them; and their shares as tables."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from gzutils.data.view import REPORT_VIEW, View
 from gzutils.decision_tree import COLUMNS
 from gzutils.tools import files
 
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM", "JPEG2000", "FITS")
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM", "JPEG2000")
+OUTLIERS = 0.001  # share of the pixels, of the darkest and of the brightest, that may lie beyond black and white
+STRETCHED = f"stretched from its {100 * OUTLIERS:g} % darkest to its {100 * OUTLIERS:g} % brightest values"
 CUTS = ("challenge", "whole")
 MOST_PIXELS = 50_000_000  # with 16 bits they take 1.5 GB on their way, which a laptop has; Pillow allows 179 million
 
@@ -60,7 +63,7 @@ def read_all(
         raise ValueError(f"there is no file or folder {place}")
     paths = [place]
     if place.is_dir():
-        paths = sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith("."))
+        paths = sorted(path for path in place.iterdir() if not path.is_dir() and not path.name.startswith("."))
     if not paths:
         raise ValueError(f"there are no files in {place}")
     images, refused = [], {}
@@ -101,17 +104,27 @@ def open_picture(path: Path) -> tuple[Image.Image, list[str]]:
     Raises:
         ValueError: see `read`.
     """
+    if not path.is_file():
+        raise ValueError("a link that leads nowhere, or no file")
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on, and from twice as many it refuses; here fewer are too many.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with open(path, "rb") as file:
+                is_fits = file.read(6) == b"SIMPLE"
+            if is_fits:
+                return _from_fits(path)
             with Image.open(path, formats=FORMATS) as file:
                 if file.width * file.height > MOST_PIXELS:  # as its header says; nothing is decoded yet
                     raise Image.DecompressionBombError
                 frames = getattr(file, "n_frames", 1)
+                deep = ";16" in str(file.tile) and file.mode[0] in "RL"
                 picture, done = _to_rgb(ImageOps.exif_transpose(file))
+                if deep:  # 16 bits a colour, of which Pillow gives the upper 8: data of 12 bits would be nearly black
+                    picture = Image.fromarray(_stretched(np.asarray(picture, np.float64)))
+                    done.append(f"upper 8 of 16 bits, {STRETCHED}")
     except UnidentifiedImageError:
-        raise ValueError(f"no picture of a known format ({', '.join(FORMATS)})") from None
+        raise ValueError(f"no picture of a known format ({', '.join((*FORMATS, 'FITS'))})") from None
     except Image.DecompressionBombError:
         raise ValueError(f"more than {MOST_PIXELS:,} pixels; cut the galaxy out first") from None
     except Exception as error:  # a damaged file fails in each format's own way
@@ -120,17 +133,52 @@ def open_picture(path: Path) -> tuple[Image.Image, list[str]]:
     return picture, done + (["its first frame"] if frames > 1 else [])
 
 
+def _from_fits(path: Path) -> tuple[Image.Image, list[str]]:
+    """The first picture of a FITS file, north where astronomers' programs show it: its first row is the lowest."""
+    try:
+        from astropy.io import fits
+    except ImportError:
+        raise ValueError("FITS is read by astropy, which is not there: pip install astropy, then run again") from None
+    warnings.simplefilter("ignore")  # of headers that keep to the letter of the standard in all but small things
+    with fits.open(path, memmap=False) as file:
+        found = [part for part in file if part.is_image and part.shape]
+        if not found:
+            raise ValueError("there is no picture in it")
+        shape = [length for length in found[0].shape if length != 1]
+        if len(shape) > 2:
+            raise ValueError(
+                f"a cube of {' x '.join(map(str, shape))}; save the plane that you mean as a file of its own"
+            )
+        if math.prod(shape) > 2 * Image.MAX_IMAGE_PIXELS:
+            raise Image.DecompressionBombError
+        values = np.asarray(found[0].data, np.float64)
+    upright = np.atleast_2d(values.reshape(shape))[::-1]
+    picture = Image.fromarray(_stretched(upright)).convert("RGB")
+    return picture, [f"grey, {STRETCHED}"] + (["its first picture"] if len(found) > 1 else [])
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    """Numbers as uint8 of the same shape, NaN and infinite ones black; a few hot or dead pixels do not count.
+
+    Raises:
+        ValueError: there is no number among them.
+    """
+    known = np.isfinite(values)
+    if not known.any():
+        raise ValueError("there is not one number in it")
+    low = np.percentile(values[known], 100 * OUTLIERS, method="higher")
+    high = np.percentile(values[known], 100 * (1 - OUTLIERS), method="lower")
+    if low >= high:  # next to nothing on an even ground
+        low, high = values[known].min(), values[known].max()
+    scaled = (np.where(known, values, low) - low) * (255 / (high - low) if high > low else 0)
+    return np.round(scaled.clip(0, 255)).astype(np.uint8)
+
+
 def _to_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
         # More than 256 levels: nothing says which of them are black and white.
-        values = np.asarray(picture, np.float64)
-        known = np.isfinite(values)
-        if not known.any():
-            raise ValueError("there is not one number in it")
-        low, high = values[known].min(), values[known].max()
-        values = np.where(known, values, low)
-        levels = np.round((values - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
-        return Image.fromarray(levels).convert("RGB"), ["grey, stretched from its darkest to its brightest value"]
+        levels = _stretched(np.asarray(picture, np.float64))
+        return Image.fromarray(levels).convert("RGB"), [f"grey, {STRETCHED}"]
     if picture.has_transparency_data:
         sky = Image.new("RGBA", picture.size, "black")
         return Image.alpha_composite(sky, picture.convert("RGBA")).convert("RGB"), ["transparent parts made black"]

@@ -103,13 +103,14 @@ def build_store(
         source: where the raw files are.
         store: the folder to make.
         galaxies: at most how many, those with the lowest ids that have both image and labels; None: all.
-        max_rejected: the share of images beyond which the call stops, since then something larger is wrong
-            (ten images are always borne, unless they are all).
+        max_rejected: the share of galaxies that cannot be used, or lack image or labels, beyond which the call stops,
+            since then something larger is wrong (ten are always borne, unless they are all).
         view: what of each picture is kept, and at which size.
         description: written into the manifest as the data's source.
 
     Raises:
-        challenge.ChallengeError: images and labels have no galaxy in common, or too many images are rejected.
+        challenge.ChallengeError: images and labels have no galaxy in common or too few, or too many images are
+            rejected.
     """
     store = Path(store)
     label_ids, labels = read_solutions(source.solutions)
@@ -121,6 +122,13 @@ def build_store(
             f"have no galaxy in common; check that they belong together"
         )
     galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
+    wanted = len(np.union1d(label_ids, image_ids)[:galaxies])
+    if wanted - len(galaxy_ids) > max(10, max_rejected * wanted):
+        raise challenge.ChallengeError(
+            f"{source.training_images.path} has {len(image_ids):,} images, {source.solutions} {len(label_ids):,} rows, "
+            f"but only {len(galaxy_ids):,} galaxies have both: one of them is not whole, as when unpacking was cut "
+            f"off; get it anew, or ask for no more galaxies than there are (GALAXIES, or --galaxies)"
+        )
     partial = store.with_name(store.name + ".partial")
     status, reasons = _open_partial(partial, galaxy_ids, view)
     todo = np.flatnonzero(status == TODO)

@@ -19,6 +19,9 @@ from gzutils.learning.metrics import ratio_interval
 from gzutils.models import saved
 from gzutils.models.vision_transformer import attention_scores
 from gzutils.tools import backend
+from gzutils.tools.files import first_line
+
+CONVOLUTIONS = (layers.Conv2D, layers.SeparableConv2D, layers.DepthwiseConv2D)
 
 
 def last_feature_map(model: keras.Model) -> str:
@@ -72,7 +75,7 @@ def _holder(model: keras.Model, name: str | None = None) -> layers.Layer | None:
     """A model's last convolution, or the layer of that name; where it lies in a model inside, that model. Or None."""
 
     def holds(layer: layers.Layer) -> bool:
-        sought = layer.name == name if name else isinstance(layer, layers.Conv2D)
+        sought = layer.name == name if name else isinstance(layer, CONVOLUTIONS)
         return sought or (isinstance(layer, keras.Model) and any(map(holds, layer.layers)))
 
     return next(filter(holds, reversed(model.layers)), None)
@@ -189,12 +192,18 @@ def attention_rollout(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def where_it_looks(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Heat maps for any of the kit's networks: Grad-CAM, or where there is no convolution the attention rollout.
+    """Heat maps of a network: Grad-CAM, or where there is no convolution the attention rollout.
 
     Returns:
         (N, 11, h, w), a map for each question's most probable answer, or (N, 1, h, w), one for all questions.
+
+    Raises:
+        ValueError: the network, somebody's own, is of a kind that neither can explain.
     """
-    return heat_maps(model, images) if _holder(model) else attention_rollout(model, images)[:, None]
+    try:
+        return heat_maps(model, images) if _holder(model) else attention_rollout(model, images)[:, None]
+    except Exception as error:  # what a foreign network lacks shows itself in many ways
+        raise ValueError(f"no heat map can be made of the model {model.name!r} ({first_line(error)})") from None
 
 
 def heat_in_regions(maps: np.ndarray, regions: np.ndarray) -> np.ndarray:

@@ -26,6 +26,15 @@ def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield from all_layers(layer)
 
 
+def fits(model: keras.Model, image: tuple[int, ...], answers: int) -> bool:
+    """Whether a model takes any number of images of a shape (side, side, 3) and gives so many answers for each."""
+    wanted = (None, *image, None, answers)
+    if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
+        return False  # several inputs or outputs
+    there = (*model.input_shape, *model.output_shape)
+    return len(there) == len(wanted) and all(one in (None, other) for one, other in zip(there, wanted, strict=True))
+
+
 def load(path: Path | str) -> keras.Model:
     """The model in a `.keras` file, which predicts by itself: uint8 (N, side, side, 3) -> float32 (N, 37).
 

@@ -17,6 +17,7 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
 TRAINING, VALIDATION, TEST = BLUE, ORANGE, GREEN
 VOTED, PREDICTED, GUESS = GREY, VERMILION, SKY
 
+plt.rcdefaults()  # a reader's own matplotlibrc may want LaTeX, another size or dark colours
 plt.rcParams.update(
     {
         "figure.figsize": (WIDTH, 4.0),

@@ -26,7 +26,7 @@ ON, OFF, OFF_BAR, TRACK, EDGE = style.PREDICTED, "#CFD8E0", "#8FA3B5", "#ECEFF2"
 
 
 def draw_walk(
-    image: np.ndarray, name: str, shares: np.ndarray, heat: np.ndarray, votes: np.ndarray | None = None
+    image: np.ndarray, name: str, shares: np.ndarray, heat: np.ndarray | None, votes: np.ndarray | None = None
 ) -> Figure:
     """One galaxy's shares on the decision tree, the most probable path in colour, and the heat maps along that path.
 
@@ -35,6 +35,7 @@ def draw_walk(
         name: what it is called.
         shares: (37,), predicted. They are drawn as they are, also where they break the tree.
         heat: (11, h, w), one map a question for its most probable answer, or (1, h, w), one map for all of them.
+            None: there are no maps of this network.
         votes: (37,), the volunteers' own shares, where there are any; a dark line in each bar and a number beside it.
     """
     figure = plt.figure(figsize=(style.WIDTH, HEIGHT))
@@ -94,7 +95,7 @@ def percent(share: float) -> str:
 
 
 def _draw_pictures(
-    figure: Figure, axes: Axes, image: np.ndarray, name: str, heat: np.ndarray, path: list[tuple[Question, int]]
+    figure: Figure, axes: Axes, image: np.ndarray, name: str, heat: np.ndarray | None, path: list[tuple[Question, int]]
 ) -> None:
     """The galaxy, and below it the heat maps of the questions on the path, large if they are few."""
     side = style.WIDTH - PICTURES - 0.08
@@ -104,6 +105,9 @@ def _draw_pictures(
     title = style.shortened(name, 20)
     axes.text(PICTURES, 0.17, title, fontsize=10, weight="bold", va="center", color=INK, parse_math=False)
     top = 0.3 + side + 0.12
+    if heat is None:
+        axes.text(PICTURES, top + 0.08, "No heat map can be\nmade of this network.", fontsize=9, va="top", color=INK)
+        return
     if len(heat) == 1:
         _draw_map(figure, axes, image, heat[0], "Where the network looks\n(for all questions)", top, side, False)
         return

@@ -42,10 +42,24 @@ def load() -> None:
         raise ValueError(
             f"Keras runs on {keras.backend.backend()} here; this kit needs TensorFlow or JAX (KERAS_BACKEND)"
         )
+    _set_what_the_kit_needs()
     if "KERAS_DISTRIBUTION_NUM_PROCESSES" in os.environ:
         if keras.backend.backend() != "jax":
             raise ValueError("training on several machines needs JAX: set KERAS_BACKEND=jax before Python starts")
         keras.distribution.initialize()
+
+
+def _set_what_the_kit_needs() -> None:
+    """Undoes what a user's `~/.keras/keras.json` or variables of Keras say for the user's other work."""
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_dtype_policy("float32")
+    if hasattr(keras.config, "set_max_epochs"):  # younger than the oldest Keras that serves
+        keras.config.set_max_epochs(None)
+        keras.config.set_max_steps_per_epoch(None)
 
 
 def configure(precision: str = "float32", deterministic: bool = False, devices: int = 1) -> None:

@@ -54,6 +54,14 @@ def explained(path: Path | str) -> Iterator[None]:
         raise NotWritten(f"{problem}; {remedy}, then run again: what is done stays") from error
 
 
+def state_of(path: Path) -> os.stat_result:
+    """What the system says of a file, or of a link itself where it leads nowhere."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
+
+
 def check_room(folder: Path | str, needed: int, what: str) -> None:
     """Looks before long work whether its result finds room on the disk.
 

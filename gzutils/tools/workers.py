@@ -12,6 +12,13 @@ from contextlib import contextmanager
 from types import ModuleType
 
 
+def cores() -> int:
+    """How many cores this process may use: without those that its affinity or a container's quota keeps from it."""
+    from joblib import cpu_count
+
+    return cpu_count()
+
+
 @contextmanager
 def mapping(processes: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
     """Yields a function like `map`: results come in the items' order, an exception where its result would have come.

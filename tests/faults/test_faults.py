@@ -239,6 +239,10 @@ FAULTS |= {
     "batches empty": (asked(batch_size=0), REFUSED, "BATCH_SIZE is 0; it has to be a whole number, 1 or more"),
     "FEATURE_COPIES negative": (asked(feature_copies=-1), REFUSED, "FEATURE_COPIES is -1; it has to be a whole"),
     "SEEDS none": (asked(seeds=0), REFUSED, "SEEDS is 0; it has to be a whole number, 1 or more"),
+    "RUN a number": (asked(run=2024), REFUSED, "RUN is 2024; it has to be a plain folder name in quotation marks"),
+    "DETERMINISTIC a word": (asked(deterministic="false"), REFUSED, "DETERMINISTIC is 'false'; it has to be True or"),
+    "SUBMISSION a word": (asked(submission="false"), REFUSED, "SUBMISSION is 'false'; it has to be True or False"),
+    "MODEL a number": (asked(model=2), REFUSED, "MODEL is 2; it has to be a name in quotation marks .*-r MODEL"),
     "split empty": (scenes.empty_split, REFUSED, "the validation part of the split is empty; take more galaxies"),
     "run's record damaged": (scenes.damaged_run, REFUSED, "run.json is not a JSON file .*delete it and run again"),
 }

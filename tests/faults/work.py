@@ -97,6 +97,7 @@ def notebooks(folder: Path) -> int:
     from gzutils.course import pipeline
 
     pipeline.ROOT, pipeline.NOTEBOOKS = folder, folder / "notebooks"
+    pipeline.COURSE = ("01_first", "02_second", "03_third")
     if not pipeline.NOTEBOOKS.exists():
         pipeline.NOTEBOOKS.mkdir(parents=True)
         for name, needs in (("01_first", ()), ("02_second", ()), ("03_third", ("02_second",))):

@@ -1,0 +1,35 @@
+"""Notebooks one after the other in one process, which saves their start: few_galaxies.py GALAXIES [NOTEBOOK …]"""
+
+import sys
+from pathlib import Path
+
+import matplotlib
+import nbformat
+from IPython.core.interactiveshell import InteractiveShell
+
+from gzutils.course import COURSE
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+GIVEN = f'PROFILE = "smoke"\nGALAXIES = {int(sys.argv[1])}\nEPOCHS = 1\nSEEDS = 1'
+
+
+def main() -> int:
+    """Runs the notebooks that are named, or all; returns how many failed."""
+    matplotlib.use("agg")
+    failed = 0
+    for name in sys.argv[2:] or COURSE:
+        shell = InteractiveShell()
+        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            given = "\n" + GIVEN if "parameters" in cell.metadata.get("tags", []) else ""
+            if not shell.run_cell(cell.source + given).success:
+                print(f"{name}: {cell.id} failed", file=sys.stderr)
+                failed += 1
+                break
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
