@@ -15,16 +15,25 @@ fail() {
     exit 1
 }
 
+# Whether a Python is of a version from the second argument on and below the third.
+is_python() {
+    [ -n "$1" ] && "$1" -c "import sys; sys.exit(not ($2) <= sys.version_info < ($3))" 2>/dev/null
+}
+
+# The Python for .venv: one that TensorFlow has releases for, be it that uv fetches it; else 3.14, with JAX alone.
 find_python() {
     local candidate
     for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
-        if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-            2>/dev/null; then
-            echo "$candidate"
-            return
+        if is_python "$candidate" "3, 11" "3, 14"; then echo "$candidate" && return; fi
+    done
+    if command -v uv >/dev/null && uv python install 3.13 >&2; then uv python find 3.13 && return; fi
+    for candidate in "${PYTHON:-}" python3 python3.14; do
+        if is_python "$candidate" "3, 14" "3, 15"; then
+            echo "Only Python 3.14 is here, which TensorFlow has no release for: everything runs on JAX." >&2
+            echo "$candidate" && return
         fi
     done
-    fail "Python 3.11, 3.12 or 3.13 is needed, and none was found; install one, or name it: PYTHON=/path/to/python3.12 $0"
+    fail "Python 3.11 to 3.14 is needed, and none was found; install one, or name it: PYTHON=/path/to/python3.12 $0"
 }
 
 # One line that names the package being fetched; only on a terminal.
@@ -71,7 +80,10 @@ esac
 command=${1:-}
 if [ "$command" != test ] && [ "$command" != benchmark ]; then
     # Options are checked first: nobody should wait for an installation to read of a typing error.
-    python=$(find_python)
+    for python in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+        if is_python "$python" "3, 11" "3, 15"; then break; fi
+    done
+    is_python "$python" "3, 11" "3, 15" || python=$(find_python)
     PYTHONPATH="$root" "$python" -BP -m gzutils.course.command_line "$@"
     for argument in "$@"; do
         case $argument in -h | --help) exit 0 ;; esac

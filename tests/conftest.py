@@ -1,6 +1,7 @@
 """Small stand-ins for the challenge's files, which several tests share."""
 
 import functools
+import importlib.util
 import io
 import os
 import zipfile
@@ -13,6 +14,8 @@ from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
 from gzutils.data.solutions import read_solutions, write_solutions
 from gzutils.decision_tree import QUESTIONS, down_the_tree
 
+if importlib.util.find_spec("tensorflow") is None:
+    os.environ.setdefault("KERAS_BACKEND", "jax")  # as `backend.load` does
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `backend.load` sets it: the tests run on the users' kernels
 IDS = (100023, 100008, 100078)
 

@@ -110,3 +110,14 @@ def test_the_fast_kernels_are_asked_for_unless_somebody_said_otherwise(before, a
     look = "import os; from gzutils.tools import backend; backend.load(); print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
     said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, env=environment, check=True)
     assert said.stdout.strip() == after
+
+
+@pytest.mark.parametrize(("asked", "runs"), [(None, "jax"), ("jax", "jax")])
+def test_where_tensorflow_is_not_installed_keras_runs_on_jax_unasked(asked, runs, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    environment |= {"KERAS_HOME": str(tmp_path)} | ({"KERAS_BACKEND": asked} if asked else {})
+    look = "import sys; sys.modules['tensorflow'] = None; from gzutils.tools import backend; backend.load()"
+    look += "; import keras; print(keras.backend.backend())"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, env=environment)
+    assert said.stdout.strip() == runs, said.stderr[-1000:]

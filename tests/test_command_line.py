@@ -83,12 +83,45 @@ def stand_in(folder, name, text):
 def test_too_old_a_python_is_said_in_one_sentence(tmp_path):
     script = copy_of_the_script(tmp_path)
     tools = tmp_path / "tools"
-    for name in ("python3", "python3.11", "python3.12", "python3.13"):
+    for name in ("python3", "python3.11", "python3.12", "python3.13", "python3.14"):
         stand_in(tools, name, "exit 1")
     result = run_all(script=script, PATH=f"{tools}:/usr/bin:/bin", PYTHON="")
     assert result.returncode == 1
-    assert result.stderr.startswith("run_all.sh: Python 3.11, 3.12 or 3.13 is needed")
+    assert result.stderr.startswith("run_all.sh: Python 3.11 to 3.14 is needed")
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def python_of(version):
+    """A stand-in for a Python of a version: it says whether it is of those asked for, and makes no environment."""
+    answer = (
+        f'case "$2" in *version_info*) exec {PYTHON} -c "$(echo "$2" | sed "s/sys.version_info/{version}/")";; esac'
+    )
+    return f'{answer}\n[ "$2" = venv ] && {{ echo "made by {version}" >&2; exit 1; }}\nexec {PYTHON} "$@"'
+
+
+@pytest.mark.parametrize(
+    ("there", "uv", "made_by", "says_jax"),
+    [
+        ({"python3": (3, 14)}, None, (3, 14), True),
+        ({"python3": (3, 14)}, 1, (3, 14), True),  # uv has no network
+        ({"python3": (3, 14)}, 0, (3, 13), False),
+        ({"python3": (3, 10), "python3.14": (3, 14)}, None, (3, 14), True),
+        ({"python3": (3, 14), "python3.12": (3, 12)}, 0, (3, 12), False),
+        ({"python3": (3, 10)}, 0, (3, 13), False),
+    ],
+)
+def test_a_system_with_python_3_14_needs_no_search(tmp_path, there, uv, made_by, says_jax):
+    script, tools = copy_of_the_script(tmp_path), tmp_path / "tools"
+    for name in ("python3", "python3.11", "python3.12", "python3.13", "python3.14"):
+        stand_in(tools, name, python_of(there[name]) if name in there else "exit 1")
+    stand_in(tools, "df", "echo head; echo /dev/full 9 9 9000000 9% /")
+    if uv is not None:
+        stand_in(tmp_path / "fetched", "python", python_of((3, 13)))
+        find = f'[ "$2" = find ] && echo {tmp_path}/fetched/python'
+        stand_in(tools, "uv", f'[ "$2" = install ] && exit {uv}\n{find}')
+    result = run_all(script=script, PATH=f"{tools}:/usr/bin:/bin", PYTHON="")
+    assert f"made by {made_by}" in result.stderr
+    assert ("everything runs on JAX" in result.stderr) is says_jax
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Training then reads features instead of running the base in every epoch. What it
 training galaxies are seen as they are, or in a fixed number of augmented copies, of which each epoch takes the next.
 """
 
+import json
 import os
 import time
 from dataclasses import dataclass, replace
@@ -104,7 +105,7 @@ def compute(
         "seed": seed if copies else None,
         "code of gzutils": sources.modules_fingerprint({__name__, *training.own_modules(base, [augmentation])}),
     }
-    records.insist(folder / "features.json", identity)
+    records.insist(folder / "features.json", identity, backend.versions())
     shape = (count + copies * per_copy, values)
     if not (folder / "features.npy").is_file():
         with files.locked(folder, backend.member()), files.explained(folder / "features.npy"):
@@ -136,7 +137,8 @@ def train_head(
     """
     folder = Path(folder)
     base, head = base_and_head(model)
-    records.insist(folder / "base.json", {"base and its weights": _fingerprint(base), "feature copies": copies})
+    made = {"base and its weights": _fingerprint(base), "feature copies": copies}
+    records.insist(folder / "base.json", made, backend.versions())
     if copies is None:
         trained = training.train(model, examples, split, recipe, folder, seed)
         return HeadTrained(trained, model, examples.inputs, 0.0)
@@ -165,7 +167,8 @@ def _open(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
 
 def _fingerprint(base: keras.Model) -> str:
     """Names a base by its layers, scaling and side among them, and its weights."""
-    return records.fingerprint([base.to_json(), saved.weights_fingerprint(base)])
+    described_by_keras = records.without_nothing(json.loads(base.to_json()))
+    return records.fingerprint([described_by_keras, saved.weights_fingerprint(base)])
 
 
 def _plan(count: int, train: np.ndarray, copies: int) -> list[tuple[int, int, np.ndarray]]:

@@ -6,6 +6,7 @@ all that it leaves behind is one checkpoint file; so a training that was cut off
 as one that was not (on a CPU; on a GPU with deterministic kernels, see `backend.configure`).
 """
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -88,7 +89,7 @@ def train(
     _build_what_fit_would_build(trainer, examples.targets)
     parts = [augmentation, made["optimizer"], made["loss"], *made["metrics"]]
     identity = _identity(model, examples, split, recipe, parts, seed)
-    records.insist(folder / "training.json", identity)
+    records.insist(folder / "training.json", identity, backend.versions())
     if (folder / "history.csv").is_file() and (folder / "model.keras").is_file():
         backend.check_agreement(f"{records.fingerprint(identity)}, finished")
         (folder / "checkpoint.npz").unlink(missing_ok=True)  # of a training that was killed just then
@@ -183,7 +184,7 @@ def _identity(model: keras.Model, examples: Examples, split: Split, recipe: Reci
         "model": records.fingerprint(
             [_architecture(model), [code_of(type(layer)) for layer in saved.all_layers(model)]]
         ),
-        **recipe.configuration(),
+        **records.without_nothing(recipe.configuration()),
         "seed": seed,
         "devices": backend.replicas(),
         "galaxies": examples.fingerprint,
@@ -196,7 +197,7 @@ def _architecture(model: keras.Model) -> str:
     """A model's layers and how they are joined; names by their order, since Keras may number them by what was made
     before.
     """
-    text = model.to_json()
+    text = json.dumps(records.without_nothing(json.loads(model.to_json())))
     names = {name: f"name {place}" for place, name in enumerate(dict.fromkeys(re.findall(r'"name": "([^"]*)"', text)))}
     return re.sub(r'"((?:[^"\\]|\\.)*)"', lambda found: f'"{names.get(found[1], found[1])}"', text)
 

@@ -1,5 +1,7 @@
 """Opening a model file of any of the kit's networks, whichever backend wrote it."""
 
+import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,8 +41,8 @@ def load(path: Path | str) -> keras.Model:
     """The model in a `.keras` file, which predicts by itself: uint8 (N, side, side, 3) -> float32 (N, 37).
 
     Raises:
-        ValueError: there is no such file, it is damaged, or it holds code (a Lambda layer), which is never run; or this
-            Keras is too old to keep that.
+        ValueError: there is no such file, it is damaged, of another version of Keras that cannot be opened here, or it
+            holds code (a Lambda layer), which is never run; or this Keras is too old to keep that.
     """
     path = Path(path)
     if tuple(map(int, keras.__version__.split(".")[:2])) < SAFE_KERAS:
@@ -51,7 +53,26 @@ def load(path: Path | str) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     # A damaged zip, JSON, HDF5 and an unknown or unsafe layer each fail in ways of their own.
     except Exception as error:
-        raise ValueError(
-            f"{path} is no model of this kit, or damaged ({first_line(error)}); delete it and run the notebook that "
-            f"trains it"
-        ) from None
+        written_by, said = _written_by(path), first_line(error)
+        if written_by is None:
+            remedy = "delete it and run the notebook that trains it"
+            raise ValueError(f"{path} is no model of this kit, or damaged ({said}); {remedy}") from None
+        if written_by != keras.__version__:
+            raise ValueError(
+                f"{path} is whole, but Keras {written_by} wrote it and this is Keras {keras.__version__}, which cannot "
+                f"open it ({said}); install that version (pip install keras=={written_by}), or train anew in a run of "
+                f"another name (RUN, or --run NAME)"
+            ) from None
+        remedy = "name another, or move it elsewhere and run the notebook that trains it"
+        raise ValueError(f"{path} is whole, but no model that this kit opens ({said}); {remedy}") from None
+
+
+def _written_by(path: Path) -> str | None:
+    """The version of Keras that wrote a model file, as the file says; None: it is damaged or none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is None and "model.weights.h5" in archive.namelist():
+                return str(json.loads(archive.read("metadata.json"))["keras_version"])
+    except Exception:  # a damaged zip and JSON each fail in ways of their own
+        pass
+    return None

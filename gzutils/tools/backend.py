@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import importlib.util
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ def load() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow leaves oneDNN's kernels out where a processor has no AVX-512 VNNI; they are twice as fast there, too.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if importlib.util.find_spec("tensorflow") is None:  # as on a Python that TensorFlow has no release for
+        os.environ.setdefault("KERAS_BACKEND", "jax")
     with stderr_to(os.devnull):
         import keras
 

@@ -56,6 +56,13 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def without_nothing(value: Any) -> Any:
+    """A JSON-like value without the entries that are None, at any depth: a library's new setting, left alone."""
+    if isinstance(value, dict):
+        return {name: without_nothing(one) for name, one in value.items() if one is not None}
+    return [without_nothing(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def remember(path: Path, settings: dict[str, Any], by_and_by: bool = False) -> dict[str, tuple[Any, Any]]:
     """Writes what a folder is made with into a file that is not there yet.
 
@@ -80,13 +87,26 @@ def remember(path: Path, settings: dict[str, Any], by_and_by: bool = False) -> d
     }
 
 
-def insist(path: Path, settings: dict[str, Any]) -> None:
+def insist(path: Path, settings: dict[str, Any], versions: dict[str, str] | None = None) -> None:
     """Remembers all that a folder is made with, and refuses to go on there with anything else.
+
+    Args:
+        versions: of the libraries, by name. They may change; a refusal says where they did.
 
     Raises:
         ValueError: it was made with other settings; the message names them.
     """
-    if differing := remember(path, settings):
+    differing = remember(path, settings | {"versions": versions} if versions else settings)
+    before = differing.pop("versions", (None, None))[0] or {}
+    now = versions or {}
+    changed = [f"{name} {before[name]}, now {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
+    if differing and changed:
+        raise ValueError(
+            f"{path.parent} was made with other versions ({'; '.join(changed)}), and they tell a difference in: "
+            f"{'; '.join(differing)}. What is there is whole: to go on with it, install those versions again; to train "
+            f"anew, give this run a name of its own (RUN, or --run NAME)"
+        )
+    if differing:
         raise ValueError(
             f"{path.parent} was made with other settings (different: {'; '.join(differing)}); give this run a name "
             f"of its own (RUN, or --run NAME), or delete that folder (--fresh deletes the whole run)"

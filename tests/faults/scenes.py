@@ -7,6 +7,7 @@ what the kit did and what it said, and has then checked that everything computed
 import contextlib
 import csv
 import io
+import json
 import os
 import re
 import resource
@@ -307,6 +308,36 @@ def with_code(folder):
 
     layer = keras.layers.Lambda(lambda x: x * 2, output_shape=(37,))
     keras.Sequential([keras.Input((37,)), layer]).save(folder / "trained/model.keras")
+
+
+def of_another_keras(version, cut=False):
+    """A model file whose setting this Keras does not know, from the version that knows it."""
+
+    def spoil(folder):
+        path = folder / "trained/model.keras"
+        with zipfile.ZipFile(path) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        metadata, config = json.loads(parts["metadata.json"]), json.loads(parts["config.json"])
+        config["config"]["layers"][2]["config"]["setting_of_another_version"] = 1
+        parts["metadata.json"] = json.dumps(metadata | {"keras_version": version}).encode()
+        parts["config.json"] = json.dumps(config).encode()
+        make_zip(path, parts.items())
+        if cut:
+            path.write_bytes(path.read_bytes()[:-40])
+
+    return spoil
+
+
+def begun_under(version, **differing):
+    """A record of settings, written under another version of Keras, which described some of them in other words."""
+
+    def spoil(folder):
+        (path,) = (path for path in folder.glob("*/*.json") if path.name in ("training.json", "features.json"))
+        record = records.read_json(path)
+        record["versions"]["keras"] = version
+        records.write_json(path, record | differing)
+
+    return spoil
 
 
 # ---- the disk

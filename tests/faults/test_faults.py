@@ -9,6 +9,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,6 +45,7 @@ from scenes import (
 
 from gzutils.learning import grad_cam, metrics
 from gzutils.plots import heat_maps
+from gzutils.tools import backend
 
 AGAIN = "download it again"
 ANEW = "delete .* and run again"
@@ -158,8 +160,35 @@ FAULTS |= {
     "training: model holds code": (
         spoilt(work.train, scenes.with_code),
         REFUSED,
-        "model.keras is no model of this kit, or damaged .*Lambda",
+        "model.keras is whole, but no model that this kit opens .*Lambda",
+        "move it elsewhere and run the notebook that trains it",
+    ),
+    **{
+        f"training: model of Keras {version}": (
+            spoilt(work.train, scenes.of_another_keras(version)),
+            REFUSED,
+            rf"model.keras is whole, but Keras {version} wrote it and this is Keras [\d.]+, which cannot open it",
+            rf"pip install keras=={version}\), or train anew in a run of another name \(RUN, or --run NAME\)$",
+        )
+        for version in ("3.99.0", "3.1.0")
+    },
+    "training: model of another Keras, cut off": (
+        spoilt(work.train, scenes.of_another_keras("3.99.0", cut=True)),
+        REFUSED,
+        "model.keras is no model of this kit, or damaged",
         "delete it and run the notebook that trains it",
+    ),
+    "training: begun under another Keras": (
+        spoilt(work.train, scenes.begun_under("3.13.2", model="another description")),
+        REFUSED,
+        r"trained was made with other versions \(keras 3.13.2, now [\d.]+\), and they tell a difference in: model",
+        "What is there is whole: to go on with it, install those versions again; to train anew, give this run a name",
+    ),
+    "features: of another Keras": (
+        spoilt(work.compute_features, scenes.begun_under("3.13.2", **{"base and its weights": "another"})),
+        REFUSED,
+        r"features was made with other versions \(keras 3.13.2, now .*a difference in: base and its weights",
+        "What is there is whole",
     ),
     "training: history damaged": (
         spoilt(work.train, replaced("trained/history.csv", b"x")),
@@ -278,3 +307,17 @@ def test_a_librarys_error_is_not_taken_for_the_kits_own_words(fails):
     """The change of the code that fails here: `scenes.refused` takes any ValueError."""
     with pytest.raises(AssertionError, match="ValueError"):
         scenes.refused(fails)
+
+
+@pytest.mark.parametrize("task", [work.train, work.compute_features])
+def test_a_new_setting_of_keras_that_nobody_uses_costs_nothing(task, tmp_path, monkeypatch):
+    """Keras 3.15 says of each initializer that its axes are None, of which 3.13 did not know."""
+    work.copy(getattr(MADE, task.__name__), tmp_path)
+    before = work.contents(tmp_path)
+    to_json, get_config = keras.Model.to_json, keras.optimizers.Adam.get_config
+    new = ('"class_name":', '"new_setting": null, "class_name":')
+    monkeypatch.setattr(keras.Model, "to_json", lambda self: to_json(self).replace(*new))
+    monkeypatch.setattr(keras.optimizers.Adam, "get_config", lambda self: get_config(self) | {"new_setting": None})
+    monkeypatch.setattr(backend, "versions", lambda: {"keras": "3.99.0"})
+    task(tmp_path)
+    assert work.contents(tmp_path) == before
