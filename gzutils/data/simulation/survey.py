@@ -90,7 +90,7 @@ def _draw(folder: Path, total: int, seed: int, processes: int | None) -> None:
     write_json(folder / RECORD, identity(seed) | {"galaxies": _finished_galaxies(folder, seed)})
     images.mkdir(exist_ok=True)
     if processes is None:
-        processes = 1 if missing < 100 else os.cpu_count() or 1
+        processes = 1 if missing < 100 else workers.cores()
     tasks = [(images, seed, start, min(start + CHUNK, total)) for start in range(0, total, CHUNK)]
     with (
         whole_file(folder / LABELS) as labels_path,
