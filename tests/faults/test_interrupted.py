@@ -62,7 +62,7 @@ HALF_WRITTEN = {
     "the store's labels": (work.store, "gzutils.tools.files.write_array", "data/store-*[!l]/labels.npy"),
     "a picture of the survey": (
         work.survey,
-        "gzutils.data.simulation.survey.image_of",
+        "gzutils.data.simulation.survey.picture_of",
         "survey/images_training_rev1/100001.jpg",
     ),
 }
