@@ -226,13 +226,15 @@ def test_a_folder_is_read_in_the_order_of_names_and_bad_files_are_named(tmp_path
     (tmp_path / "notes.txt").write_text("a spiral, I think")
     (tmp_path / "empty.png").write_bytes(b"")
     Image.new("1", (3000, 3000)).save(tmp_path / "huge.png")
+    fits.PrimaryHDU(np.zeros((3000, 3000), np.uint8)).writeto(tmp_path / "huge.fits")
     monkeypatch.setattr(own_images, "MOST_PIXELS", 2_000_000)
     images, refused = own_images.read_all(tmp_path)
     assert [image.name for image in images] == ["a.png", "b.png"]
-    assert list(refused) == ["cut off.jpg", "empty.png", "huge.png", "notes.txt"]
+    assert list(refused) == ["cut off.jpg", "empty.png", "huge.fits", "huge.png", "notes.txt"]
     assert "truncated" in refused["cut off.jpg"]
     assert "no picture of a known format" in refused["notes.txt"]
     assert "more than 2,000,000 pixels" in refused["huge.png"]
+    assert refused["huge.fits"] == refused["huge.png"]
 
 
 LARGE = """

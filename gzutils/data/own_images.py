@@ -149,7 +149,7 @@ def _from_fits(path: Path) -> tuple[Image.Image, list[str]]:
             raise ValueError(
                 f"a cube of {' x '.join(map(str, shape))}; save the plane that you mean as a file of its own"
             )
-        if math.prod(shape) > 2 * Image.MAX_IMAGE_PIXELS:
+        if math.prod(shape) > MOST_PIXELS:
             raise Image.DecompressionBombError
         values = np.asarray(found[0].data, np.float64)
     upright = np.atleast_2d(values.reshape(shape))[::-1]
