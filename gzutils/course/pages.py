@@ -43,9 +43,10 @@ SHOWN = ("image/png", "image/jpeg", "text/html", "text/markdown", "text/plain") 
 
 def _kept(tag: str, name: str, value: str) -> str | None:
     """The value of an attribute; None where a browser would fetch it from elsewhere, or run what a link holds."""
+    read = re.sub(r"[\0- ]", "", value).replace("\\", "/").lower()  # as a browser takes it
     if (tag, name) == ("img", "src"):
-        return value if value.startswith("data:image/") or not re.match(r"\w+:|//", value) else None
-    return None if value.startswith("data:") else value
+        return value if read.startswith("data:image/") or not re.match(r"[\w+.-]+:|//", read) else None
+    return None if read.startswith("data:") else value
 
 
 HARMLESS = nh3.Cleaner(
