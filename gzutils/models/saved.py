@@ -1,6 +1,7 @@
 """Opening a model file of any of the kit's networks, whichever backend wrote it."""
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ def load(path: Path | str) -> keras.Model:
             holds code (a Lambda layer), which is never run; or this Keras is too old to keep that.
     """
     path = Path(path)
-    if tuple(map(int, keras.__version__.split(".")[:2])) < SAFE_KERAS:
+    if not _is_safe(keras.__version__):
         raise ValueError(f"{path} is not opened: Keras {keras.__version__} might run code in it; install keras>=3.12")
     if not path.is_file():
         raise ValueError(f"there is no model file {path}; run the notebook that trains it")
@@ -58,13 +59,18 @@ def load(path: Path | str) -> keras.Model:
             remedy = "delete it and run the notebook that trains it"
             raise ValueError(f"{path} is no model of this kit, or damaged ({said}); {remedy}") from None
         if written_by != keras.__version__:
+            install = f"install that version (pip install keras=={written_by}), or " if _is_safe(written_by) else ""
             raise ValueError(
                 f"{path} is whole, but Keras {written_by} wrote it and this is Keras {keras.__version__}, which cannot "
-                f"open it ({said}); install that version (pip install keras=={written_by}), or train anew in a run of "
-                f"another name (RUN, or --run NAME)"
+                f"open it ({said}); {install}train anew in a run of another name (RUN, or --run NAME)"
             ) from None
         remedy = "name another, or move it elsewhere and run the notebook that trains it"
         raise ValueError(f"{path} is whole, but no model that this kit opens ({said}); {remedy}") from None
+
+
+def _is_safe(version: str) -> bool:
+    """Whether a version of Keras runs no code that a model file holds."""
+    return tuple(map(int, version.split(".")[:2])) >= SAFE_KERAS
 
 
 def _written_by(path: Path) -> str | None:
@@ -72,7 +78,8 @@ def _written_by(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is None and "model.weights.h5" in archive.namelist():
-                return str(json.loads(archive.read("metadata.json"))["keras_version"])
+                version = str(json.loads(archive.read("metadata.json"))["keras_version"])
+                return version if re.fullmatch(r"\d+\.\d+(\.\w+)*", version) else None
     except Exception:  # a damaged zip and JSON each fail in ways of their own
         pass
     return None

@@ -168,10 +168,20 @@ FAULTS |= {
             spoilt(work.train, scenes.of_another_keras(version)),
             REFUSED,
             rf"model.keras is whole, but Keras {version} wrote it and this is Keras [\d.]+, which cannot open it",
-            rf"pip install keras=={version}\), or train anew in a run of another name \(RUN, or --run NAME\)$",
+            rf"; {install}train anew in a run of another name \(RUN, or --run NAME\)$",
         )
-        for version in ("3.99.0", "3.1.0")
+        # No file is opened under a version as old as 3.1, so none is told to install it.
+        for version, install in (
+            ("3.99.0", r"install that version \(pip install keras==3.99.0\), or "),
+            ("3.1.0", ""),
+        )
     },
+    "training: a version of Keras that is more than one": (
+        spoilt(work.train, scenes.of_another_keras("3.13.2 another-package")),
+        REFUSED,
+        "model.keras is no model of this kit, or damaged",
+        "delete it and run the notebook that trains it",
+    ),
     "training: model of another Keras, cut off": (
         spoilt(work.train, scenes.of_another_keras("3.99.0", cut=True)),
         REFUSED,
