@@ -10,10 +10,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RUN = "smoke-on-jax"
+RUN = f"smoke-on-jax-{version('jax')}"  # another JAX begins anew
 
 
 def without_tensorflow(folder: Path) -> dict[str, str]:

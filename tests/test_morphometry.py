@@ -41,6 +41,7 @@ def test_measures_follow_what_they_are_named_for():
 def test_the_sky_alone_has_no_source():
     empty = np.random.default_rng(0).integers(5, 15, (2, SIDE, SIDE, 3)).astype(np.uint8)
     assert np.isnan(measure(empty)).all()
+    assert measure(empty[:0]).shape == (0, len(MEASURES))
 
 
 def test_what_does_not_touch_the_middle_is_left_out():

@@ -37,11 +37,12 @@ def measure(pictures: np.ndarray) -> np.ndarray:
         float64 (N, 7). Asymmetry: the light that a half turn of the picture moves, over all of the light, 0 to 1.
         Half-light radius: in pixels. Gini: 0 where all pixels are equally bright, 1 where one has all of the light.
         Axis ratio: short over long axis, from second moments. Brightest core: the middle 4 x 4 pixels in their
-        brightest band, 0 to 255. Concentration: 5 log10 of the radius of 80 % of the light over that of 20 %. NaN
-        where the picture's middle shows no source.
+        brightest band, 0 to 255. Concentration: 5 log10 of the radius of 80 % of the light over that of 20 %.
+        ln(red/blue): of the source's light. NaN where the picture's middle shows no source.
     """
     light, sources = light_above_sky(pictures)
-    return np.stack([_measure_one(p, a, s) for p, a, s in zip(pictures, light, sources, strict=True)])
+    measured = [_measure_one(p, a, s) for p, a, s in zip(pictures, light, sources, strict=True)]
+    return np.array(measured).reshape(-1, len(MEASURES))
 
 
 def outside_real(measures: np.ndarray) -> np.ndarray:

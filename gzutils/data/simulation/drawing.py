@@ -124,7 +124,7 @@ def _shine(
     n = side - 2 * first
     axis = (np.arange(n, dtype=np.float32) - (n - 1) / 2) * (pixel / galaxy.extent)
     drawn = galaxy_light(galaxy, axis[None, :], axis[:, None], rng)
-    scale = _brightness(galaxy) / (float(drawn.whole.sum()) / 3 * (pixel / galaxy.extent) ** 2)
+    scale = _flux(galaxy) / (float(drawn.whole.sum()) / 3 * (pixel / galaxy.extent) ** 2)
     names = tuple(name for name in names if name in drawn.parts)
     stack = np.concatenate([drawn.whole, *(drawn.parts[name][:, :, None] for name in names)], axis=2)
     stack *= np.float32(scale)
@@ -158,8 +158,8 @@ def stretch(light: np.ndarray) -> np.ndarray:
     return np.clip(light * factor[:, :, None] + 0.5, 0, 255).astype(np.uint8)
 
 
-def _brightness(galaxy: Galaxy) -> float:
-    """The galaxy's total light: its surface brightness times its area in radii squared."""
+def _flux(galaxy: Galaxy) -> float:
+    """The galaxy's light in all: its surface brightness times its area in radii squared."""
     return galaxy.surface_brightness * math.pi * (0.35 + 0.65 * galaxy.roundness)
 
 

@@ -27,7 +27,7 @@ class Galaxy:
     seeing: float  # arcseconds, full width at half maximum of a star
     surface_brightness: float  # mean inside the radius, in units of the sky's noise in one camera pixel
     position_angle: float  # radians, of the long axis, from the image's x axis
-    redness: float  # 0: young and blue, 1: old and red
+    redness: float  # 0: as young stars, 1: as old ones; a few are bluer or redder still
     axis_ratio: float  # of the spheroid (a spheroid galaxy or a disk's bulge), short axis / long axis
     sersic_index: float  # of the spheroid: 1 is as diffuse as a disk, 4 is de Vaucouleurs' profile
     bulge_fraction: float  # bulge light / all light; 1 for spheroids
@@ -88,7 +88,10 @@ def draw_properties(rng: np.random.Generator) -> Galaxy:
     else:
         values |= _irregular(rng)
     values |= _odd_features(rng)
-    values |= _artifact(rng)
+    artifact = _artifact(rng)
+    if artifact.get("artifact_kind") == "star":  # nothing is seen of a galaxy behind it
+        values = _neutral("spheroid", rng) | {"bulge_fraction": 1.0, "lopsidedness": 0.0}
+    values |= artifact
     return Galaxy(**{name: round(float(v), 6) if isinstance(v, float) else v for name, v in values.items()})
 
 

@@ -199,7 +199,7 @@ def _arms(galaxy: Galaxy, u: np.ndarray, v: np.ndarray, radius: np.ndarray, rng:
 
 
 def _lopsided(galaxy: Galaxy, long: np.ndarray, short: np.ndarray) -> np.ndarray:
-    """How much brighter than its mirror image each place is: nothing in the centre, up to e^0.5 outside."""
+    """A factor for the light of each place: 1 in the centre; outside up to e on the brighter side, 1/e on the other."""
     toward = long * math.cos(galaxy.lopsided_angle) + short / max(galaxy.roundness, 0.3) * math.sin(
         galaxy.lopsided_angle
     )

@@ -144,6 +144,7 @@ def true_region(seed: int, galaxy_id: int, component: str, share: float = 0.8, v
 
     Args:
         seed: the survey's. galaxy_id: of one of its galaxies. component: "bulge", "bar", "arms", "ring" or "disk".
+        share: 0 to 1.
 
     Returns:
         (side, side) bool; all False where the galaxy has no such part.
@@ -156,7 +157,7 @@ def true_region(seed: int, galaxy_id: int, component: str, share: float = 0.8, v
     if brightest_first[0] <= 0:
         return np.zeros(values.shape, bool)
     enough = np.searchsorted(brightest_first.cumsum(), share * values.sum())
-    return values >= brightest_first[enough]
+    return values >= brightest_first[min(enough, values.size - 1)]
 
 
 def true_labels(seed: int, galaxy_ids: np.ndarray) -> np.ndarray:
