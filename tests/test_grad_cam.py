@@ -187,8 +187,9 @@ def test_a_true_region_lies_on_the_galaxys_part():
             break
     region = survey.true_region(0, survey.FIRST_ID + number, "disk")
     y, x = np.argwhere(region).T - 31.5
-    assert abs(x.mean()) < 1.5
-    assert abs(y.mean()) < 1.5
+    pixels = 64 / 210  # of the small picture in one of the large
+    assert abs(x.mean() - galaxy.offset_x * pixels) < 1.5
+    assert abs(y.mean() - galaxy.offset_y * pixels) < 1.5
     direction = np.linalg.eigh(np.cov(x, y))[1][:, 1]
     along = abs(direction @ [np.cos(galaxy.position_angle), np.sin(galaxy.position_angle)])
     assert along > 0.95
