@@ -103,3 +103,14 @@ def test_ctrl_c_ends_the_work_without_a_word_from_the_processes():
         _, said = parent.communicate(timeout=15)
     assert said.count("Traceback") == 1
     assert said.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_one_that_is_killed_while_the_next_starts_is_told_in_the_same_words(monkeypatch):
+    """The pool has closed its queue by then, and Python's own word for it is an OSError (seen with 3.11)."""
+
+    def closed(*_):
+        raise OSError("handle is closed")
+
+    monkeypatch.setattr(workers.ProcessPoolExecutor, "map", closed)
+    with pytest.raises(RuntimeError, match="was killed"), workers.mapping(2) as mapped:
+        mapped(str, [1])

@@ -40,7 +40,12 @@ def mapping(processes: int) -> Iterator[Callable[[Callable, Iterable], Iterator]
 
     def mapped(function: Callable, items: Iterable) -> Iterator:
         with _without_script():
-            return pool.map(function, items)
+            try:
+                return pool.map(function, items)
+            except OSError as error:
+                if str(error) == "handle is closed":  # one was killed while Python was starting the next
+                    raise BrokenProcessPool from error
+                raise
 
     try:
         yield mapped
