@@ -4,7 +4,6 @@ Training then reads features instead of running the base in every epoch. What it
 training galaxies are seen as they are, or in a fixed number of augmented copies, of which each epoch takes the next.
 """
 
-import json
 import os
 import time
 from dataclasses import dataclass, replace
@@ -167,8 +166,7 @@ def _open(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
 
 def _fingerprint(base: keras.Model) -> str:
     """Names a base by its layers, scaling and side among them, and its weights."""
-    described_by_keras = records.without_nothing(json.loads(base.to_json()))
-    return records.fingerprint([described_by_keras, saved.weights_fingerprint(base)])
+    return records.fingerprint([saved.description(base), saved.weights_fingerprint(base)])
 
 
 def _plan(count: int, train: np.ndarray, copies: int) -> list[tuple[int, int, np.ndarray]]:

@@ -197,7 +197,7 @@ def _architecture(model: keras.Model) -> str:
     """A model's layers and how they are joined; names by their order, since Keras may number them by what was made
     before.
     """
-    text = json.dumps(records.without_nothing(json.loads(model.to_json())))
+    text = json.dumps(saved.description(model))
     names = {name: f"name {place}" for place, name in enumerate(dict.fromkeys(re.findall(r'"name": "([^"]*)"', text)))}
     return re.sub(r'"((?:[^"\\]|\\.)*)"', lambda found: f'"{names.get(found[1], found[1])}"', text)
 

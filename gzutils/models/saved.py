@@ -5,13 +5,14 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
 # Keras finds the layers that are this kit's own by name, once the modules that define them are imported.
 from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F401
 from gzutils.tools.files import first_line
-from gzutils.tools.records import arrays_sha256
+from gzutils.tools.records import arrays_sha256, without_nothing
 
 SAFE_KERAS = (3, 11)  # before it, a model file may run code in spite of `safe_mode`: CVE-2025-1550, CVE-2025-9906
 
@@ -27,6 +28,11 @@ def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
         yield layer
         if isinstance(layer, keras.Model):
             yield from all_layers(layer)
+
+
+def description(model: keras.Model) -> dict[str, Any]:
+    """What Keras says of a model's layers and how they are joined, JSON-like, without settings that are left alone."""
+    return without_nothing(json.loads(model.to_json()))
 
 
 def fits(model: keras.Model, image: tuple[int, ...], answers: int) -> bool:

@@ -86,7 +86,7 @@ def answer_probabilities(seen: Appearance, temper: float = 0.0) -> dict[int, np.
         seen: what the picture shows.
         temper: of the volunteer; above 0 for one who is quick to see something.
     """
-    return dict(sorted((_of_all(seen) | _of_one(seen, temper)).items()))
+    return _of_all(seen) | _of_one(seen, temper)
 
 
 def _of_all(seen: Appearance) -> dict[int, np.ndarray]:
