@@ -11,13 +11,15 @@ class Plan:
     """How a profile builds and trains one network; a ValueError says which number makes no sense.
 
     recipe: without loss and augmentation, which the notebooks add. model: arguments of the network's builder that
-    differ from the report's. feature_copies: for a frozen base. None: the whole network runs every epoch, as in the
+    differ from the report's. start_at_mean: whether the last biases start at the training galaxies' mean answers; the
+    report's start at 0. feature_copies: for a frozen base. None: the whole network runs every epoch, as in the
     report. Else the base runs once, over so many augmented copies of the training galaxies (0: over the galaxies as
     they are).
     """
 
     recipe: Recipe
     model: dict = field(default_factory=dict)
+    start_at_mean: bool = False
     feature_copies: int | None = None
 
     def __post_init__(self) -> None:
@@ -46,7 +48,8 @@ class Study:
 class Profile:
     """One profile. galaxies: how many are simulated, or taken of the challenge's at most (None: all of them).
 
-    plans: by the network's name. constraint_study: of the simple CNN.
+    plans: by the network's name. constraint_study: of the simple CNN. augmentation: arguments of `RandomAffine` that
+    differ from the report's.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Profile:
     plans: dict[str, Plan]
     constraint_study: Study
     constraint_weight: float = 0.001
+    augmentation: dict = field(default_factory=dict)
 
 
 LAMBDAS = (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)  # the report's

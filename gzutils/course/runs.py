@@ -25,6 +25,7 @@ from gzutils.data.view import REPORT_VIEW, View
 from gzutils.learning import training
 from gzutils.learning.augmentation import RandomAffine
 from gzutils.learning.losses import ConstrainedMeanSquaredError
+from gzutils.learning.predict import mean_prediction
 from gzutils.learning.recipe import Recipe
 from gzutils.models import pretrained, saved
 from gzutils.models.networks import NETWORKS
@@ -154,10 +155,16 @@ class Run:
             plan, recipe=recipe, model=model, feature_copies=plan.feature_copies if copies is None else copies
         )
 
+    def arguments(self, network: str, store: Store, split: Split) -> dict[str, Any]:
+        """The arguments of a network's builder in this run: the plan's, and where it says so the mean answers."""
+        plan = self.plan(network)
+        start = {"mean_answers": mean_prediction(store, split).round(4).tolist()} if plan.start_at_mean else {}
+        return plan.model | start
+
     def recipe(self, network: str) -> Recipe:
         """A network's plan with the report's loss (section 6.2) and augmentation (section 4.4)."""
         loss = ConstrainedMeanSquaredError(self.constraint_weight, self.profile.constraints)
-        return replace(self.plan(network).recipe, loss=loss, augmentation=RandomAffine())
+        return replace(self.plan(network).recipe, loss=loss, augmentation=RandomAffine(**self.profile.augmentation))
 
     def network(self, name: str, store: Store, split: Split) -> keras.Model:
         """The network that its notebook trained in this run; where it has not, it is trained here in the same way."""
@@ -165,7 +172,7 @@ class Run:
         if model is None:
             print(f"This run has no network of notebook {NETWORKS[name].notebook[:2]} yet, so it is trained here.")
             keras.utils.set_random_seed(self.seed)
-            model = NETWORKS[name].build(**self.plan(name).model)
+            model = NETWORKS[name].build(**self.arguments(name, store, split))
             folder = self.folder.parent / NETWORKS[name].notebook
             training.train(model, store.examples(), split, self.recipe(name), folder, self.seed)
         return model

@@ -22,6 +22,8 @@ class Recipe:
     loss. batch_size: examples a step. optimizer: with its learning rate, which may be a schedule of Keras's. loss: what
     is minimised; the best weights are those with the lowest validation loss. metrics: what is measured beside it;
     progress shows the first. augmentation: a layer that changes the training inputs, not part of the saved model.
+    cosine: the optimizer's learning rate is only the highest. The first tenth of all steps rises to it; then it falls
+    to 0 along half a cosine until the last step of `epochs` (Loshchilov and Hutter 2017, arXiv:1608.03983).
 
     Raises:
         ValueError: a number makes no sense; it says which.
@@ -34,6 +36,7 @@ class Recipe:
     loss: Any = "mean_squared_error"
     metrics: tuple = (RMSE,)
     augmentation: Any = None
+    cosine: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "batch_size"):
@@ -52,12 +55,16 @@ class Recipe:
                 f'crossentropy, such as "sparse_categorical_accuracy"'
             )
 
-    def made(self) -> dict[str, Any]:
-        """New objects of Keras: `optimizer`, `loss`, `metrics` (a list) and `augmentation` (or None)."""
+    def made(self, steps: int = 1) -> dict[str, Any]:
+        """New objects of Keras: `optimizer`, `loss`, `metrics` (a list) and `augmentation` (or None).
+
+        steps: of an epoch, which a cosine has to know.
+        """
         import keras
 
+        optimizer = _made(self.optimizer, keras.optimizers.get)
         return {
-            "optimizer": _made(self.optimizer, keras.optimizers.get),
+            "optimizer": _with_cosine(optimizer, self.epochs * steps) if self.cosine else optimizer,
             "loss": _as_object(_made(self.loss, keras.losses.get)),
             "metrics": [_made(metric, keras.metrics.get) for metric in self.metrics],
             "augmentation": _made(self.augmentation, keras.layers.deserialize),
@@ -72,6 +79,7 @@ class Recipe:
             "loss": described(made["loss"]),
             "metrics": [described(metric) | {"name": metric.name} for metric in made["metrics"]],
             "augmentation": described(made["augmentation"]),
+            **({"cosine": True} if self.cosine else {}),
         }
 
 
@@ -117,6 +125,20 @@ def _made(given: Any, get: Any) -> Any:
 
         return get(json.loads(json.dumps(given)) if isinstance(given, dict) else given)
     return type(given).from_config(given.get_config()) if hasattr(given, "get_config") else given
+
+
+def _with_cosine(optimizer: Any, steps: int) -> Any:
+    """The optimizer with its learning rate risen to within a tenth of the steps, then falling to 0."""
+    import keras
+
+    settings = optimizer.get_config()
+    highest, rising = settings["learning_rate"], max(1, steps // 10)
+    if not isinstance(highest, int | float):
+        raise ValueError("the optimizer's learning rate is a schedule already; leave `cosine` out, or give it a number")
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rising), warmup_target=highest, warmup_steps=rising
+    )
+    return type(optimizer).from_config(settings | {"learning_rate": schedule})
 
 
 def _as_object(loss: Any) -> Any:

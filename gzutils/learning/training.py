@@ -81,7 +81,8 @@ def train(
     """
     _check(split)
     folder = Path(folder)
-    made = recipe.made()
+    rows = np.atleast_2d(split.train)[0]
+    made = recipe.made(steps=len(Batches(examples, rows, recipe.batch_size, shared=True)))
     augmentation = made.pop("augmentation")
     trainer = keras.Sequential([augmentation, model] if augmentation else [model], name="training")
     trainer.compile(**made)

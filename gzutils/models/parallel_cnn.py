@@ -1,13 +1,21 @@
 """The parallel CNN: one path sees broad structure, the other fine detail (report, section 5.2, Figure 3)."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
-from gzutils.decision_tree import COLUMNS
+from gzutils.models.answers import answers
 
 
-def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99, side: int = REPORT_VIEW.side) -> keras.Model:
+def parallel_cnn(
+    width: float = 1.0,
+    batch_norm_momentum: float = 0.99,
+    l2: float = 0.01,
+    mean_answers: Sequence[float] | None = None,
+    side: int = REPORT_VIEW.side,
+) -> keras.Model:
     """Builds the network: uint8 images (N, side, side, 3) -> 37 probabilities (N, 37) float32.
 
     Args:
@@ -16,6 +24,9 @@ def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99, side: in
             size: they cost little, and narrower ones learn more slowly.
         batch_norm_momentum: of the two batch normalisations; 0.99 is Keras's default and the report's. Training
             of a few hundred steps needs less, or their running averages lag behind the weights.
+        l2: weight of the penalty on the dense layers' squared weights; 0.01 is the report's. It suits the report's many
+            steps: with few of them, shrinking the weights is most of what is learned.
+        mean_answers: of the labels, for the last biases to start at; None: they start at 0, as the report's.
         side: of the images, in pixels.
     """
     if not width > 0:
@@ -44,8 +55,8 @@ def parallel_cnn(width: float = 1.0, batch_norm_momentum: float = 0.99, side: in
         x = layers.Dropout(0.1, name=f"joint_dropout_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     for number, units in enumerate((256, 128, 64), start=1):
-        regulariser = keras.regularizers.L2(0.01)
+        regulariser = keras.regularizers.L2(l2)
         x = layers.Dense(units, activation="relu", kernel_regularizer=regulariser, name=f"dense_{number}")(x)
     x = layers.Dropout(0.2, name="dense_dropout")(x)
-    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = answers(x, mean_answers)
     return keras.Model(images, probabilities, name="parallel_cnn")

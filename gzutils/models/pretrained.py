@@ -9,6 +9,7 @@ import io
 import os
 import socket
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from keras import layers, ops
 
 from gzutils import parameters
 from gzutils.data.view import REPORT_VIEW
-from gzutils.decision_tree import COLUMNS
+from gzutils.models.answers import answers
 from gzutils.tools.files import first_line
 from gzutils.tools.progress import Line
 
@@ -76,6 +77,7 @@ def vgg16(
     units: int = 512,
     initial_weights: str = "imagenet",
     seed: int = 0,
+    mean_answers: Sequence[float] | None = None,
     side: int = REPORT_VIEW.side,
 ) -> keras.Model:
     """VGG16's convolutions, frozen, then a dense layer: uint8 (N, side, side, 3) -> probabilities (N, 37) float32.
@@ -89,6 +91,7 @@ def vgg16(
         initial_weights: of the base. "imagenet", "random" (scaled so that the signal neither fades nor explodes), or
             the path of a Keras weights file of the network without its top.
         seed: of random weights of the base. The head's come from Keras's own seed.
+        mean_answers: of the labels, for the last biases to start at; None: they start at 0, as the report's.
         side: of the images, in pixels.
 
     Raises:
@@ -96,7 +99,7 @@ def vgg16(
     """
     images, x = _frozen_base("vgg16", side, enlarge_to, input_scaling, initial_weights, seed)
     x = layers.Flatten(name="features")(x)
-    return _with_head(images, x, units, "vgg16")
+    return _with_head(images, x, units, mean_answers, "vgg16")
 
 
 def resnet50(
@@ -105,6 +108,7 @@ def resnet50(
     units: int = 2048,
     initial_weights: str = "imagenet",
     seed: int = 0,
+    mean_answers: Sequence[float] | None = None,
     side: int = REPORT_VIEW.side,
 ) -> keras.Model:
     """ResNet50's convolutions, frozen, the maximum of each channel over the image, then a dense layer.
@@ -113,7 +117,7 @@ def resnet50(
     """
     images, x = _frozen_base("resnet50", side, enlarge_to, input_scaling, initial_weights, seed)
     x = layers.GlobalMaxPooling2D(name="features")(x)
-    return _with_head(images, x, units, "resnet50")
+    return _with_head(images, x, units, mean_answers, "resnet50")
 
 
 def find_weights(network: str, wanted: str | None, required: bool, home: Path | str = "") -> tuple[str, str]:
@@ -197,10 +201,10 @@ def _frozen_base(network: str, side: int, enlarge_to: int, input_scaling: str, i
     return images, feature_map
 
 
-def _with_head(images, features, units: int, name: str) -> keras.Model:
+def _with_head(images, features, units: int, mean_answers: Sequence[float] | None, name: str) -> keras.Model:
     x = layers.Dense(units, activation="relu", name="dense")(features)
     x = layers.Dropout(0.1, name="dropout")(x)
-    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = answers(x, mean_answers)
     return keras.Model(images, probabilities, name=name)
 
 

@@ -1,18 +1,23 @@
 """The simple CNN of the constraint study (report, Figure 7): four convolutions and a dense layer."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
-from gzutils.decision_tree import COLUMNS
+from gzutils.models.answers import answers
 
 
-def simple_cnn(width: float = 1.0, side: int = REPORT_VIEW.side) -> keras.Model:
+def simple_cnn(
+    width: float = 1.0, mean_answers: Sequence[float] | None = None, side: int = REPORT_VIEW.side
+) -> keras.Model:
     """Builds the network: uint8 images (N, side, side, 3) -> 37 probabilities (N, 37) float32.
 
     Args:
         width: scales the number of filters of every convolution; 1.0, the report's, has 522,469 parameters. The dense
             layer keeps its size.
+        mean_answers: of the labels, for the last biases to start at; None: they start at 0, as the report's.
         side: of the images, in pixels.
 
     Raises:
@@ -27,5 +32,5 @@ def simple_cnn(width: float = 1.0, side: int = REPORT_VIEW.side) -> keras.Model:
         x = layers.MaxPooling2D(2, name=f"pool_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(512, activation="relu", name="dense")(x)
-    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = answers(x, mean_answers)
     return keras.Model(images, probabilities, name="simple_cnn")

@@ -3,12 +3,14 @@
 After Dosovitskiy et al. 2021 (https://arxiv.org/abs/2010.11929), at the report's size.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import layers, ops
 
 from gzutils.data.view import REPORT_VIEW
-from gzutils.decision_tree import COLUMNS
+from gzutils.models.answers import answers
 
 CLASS_TOKENS = ("learnable", "zero")
 
@@ -115,6 +117,7 @@ def vision_transformer(
     key_size: int = 64,
     mlp_units: tuple[int, ...] = (128, 64),
     head_units: tuple[int, ...] = (64, 64),
+    mean_answers: Sequence[float] | None = None,
 ) -> keras.Model:
     """Builds the network: uint8 images (N, side, side, 3) -> 37 probabilities (N, 37) float32.
 
@@ -132,6 +135,7 @@ def vision_transformer(
         heads, key_size: of each block's attention.
         mlp_units: sizes of each block's dense layers; the last has to be `dimension`.
         head_units: sizes of the dense layers between the class token and the answers.
+        mean_answers: of the labels, for the last biases to start at; None: they start at 0, as the report's.
 
     Raises:
         ValueError: an argument makes no sense; the message says which.
@@ -155,7 +159,7 @@ def vision_transformer(
     x = layers.Flatten(name="class_token")(x)
     x = layers.LayerNormalization(epsilon=1e-6, name="head_norm")(x)
     x = _dense_layers(x, head_units, "head")
-    probabilities = layers.Dense(len(COLUMNS), activation="sigmoid", dtype="float32", name="probabilities")(x)
+    probabilities = answers(x, mean_answers)
     return keras.Model(images, probabilities, name="vision_transformer")
 
 
