@@ -130,8 +130,12 @@ class Run:
         seeds, study = self._asked("SEEDS"), self.profile.constraint_study
         return study if seeds is None else replace(study, seeds=seeds)
 
-    def initial_weights(self, network: str) -> tuple[str, str]:
-        """What a pretrained network starts from here, as INITIAL_WEIGHTS asks: see `pretrained.find_weights`."""
+    def initial_weights(self, network: str) -> tuple[dict[str, Any], str]:
+        """What a pretrained network starts from here, as INITIAL_WEIGHTS asks: see `pretrained.find_weights`.
+
+        Returns:
+            Arguments of the network's builder, and what they mean in words.
+        """
         required = self.profile.name in ("report", "full")
         return pretrained.find_weights(network, self._asked("INITIAL_WEIGHTS"), required, self.home)
 

@@ -1,24 +1,25 @@
-"""VGG16 and ResNet50: a base that learned from ImageNet's photographs, frozen, and a head that learns from galaxies.
+"""VGG16 and ResNet50: a base that learned from other pictures, frozen, and a head that learns from galaxies.
 
 Report, sections 5.4 and 6.5. Base and head are layers of one flat network, so that each can be reached by its name; the
-layer called `features` hands over from the one to the other.
+layer called `features` hands over from the one to the other. The base learned from ImageNet's photographs, as in the
+report, or comes with the kit: a quarter of the filters, which learned the properties of simulated galaxies.
 """
 
 import contextlib
 import io
 import os
 import socket
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from gzutils import parameters
 from gzutils.data.view import REPORT_VIEW
+from gzutils.models import bases
 from gzutils.models.answers import answers
 from gzutils.tools.files import first_line
 from gzutils.tools.progress import Line
@@ -28,13 +29,14 @@ IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)  # as keras.applications subtrac
 # middle in 0 ... 1, and a black sky under the means above.
 TYPICAL_INPUT = {"report": 0.5, "imagenet": 115.0}
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
+SHIPPED = Path(__file__).parents[1] / "trained"  # what comes with the kit; `course.pretraining` makes these bases anew
+SHIPPED_WIDTH = 0.25
 
 
 @dataclass(frozen=True)
 class _Base:
-    """A network of keras.applications and the file of its ImageNet weights without the top."""
+    """The file of a network's ImageNet weights without the top, as keras.applications has it."""
 
-    title: str
     file: str
     url: str
     md5: str
@@ -44,14 +46,12 @@ class _Base:
 _STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications/"
 BASES = {
     "vgg16": _Base(
-        "VGG16",
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         _STORAGE + "vgg16/",
         "6d6bbae143d832006294945121d1f1fc",
         59,
     ),
     "resnet50": _Base(
-        "ResNet50",
         "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
         _STORAGE + "resnet/",
         "4d473c1dd8becc155b73f8504c6f6626",
@@ -72,6 +72,7 @@ class ImageNetScaling(layers.Layer):
 
 
 def vgg16(
+    width: float = 1.0,
     enlarge_to: int = 224,
     input_scaling: str = "report",
     units: int = 512,
@@ -85,11 +86,13 @@ def vgg16(
     Enlarged to 224 it has 27,579,237 parameters, 12,864,549 of them trainable.
 
     Args:
+        width: the share of the filters in every convolution of the base; 1.0 has all of them, as ImageNet's weights.
         enlarge_to: what the galaxies are enlarged to, at least 32 pixels a side.
         input_scaling: "report": 0 ... 1; "imagenet": what the base was trained on.
         units: of the dense layer; 512 are the report's.
-        initial_weights: of the base. "imagenet", "random" (scaled so that the signal neither fades nor explodes), or
-            the path of a Keras weights file of the network without its top.
+        initial_weights: of the base. "imagenet"; "galaxies", which learned from simulated ones (width 0.25); "random"
+            (scaled so that the signal neither fades nor explodes); or the path of a Keras weights file that has the
+            network without its top, alone or as a part (then by its layers' names).
         seed: of random weights of the base. The head's come from Keras's own seed.
         mean_answers: of the labels, for the last biases to start at; None: they start at 0, as the report's.
         side: of the images, in pixels.
@@ -97,12 +100,13 @@ def vgg16(
     Raises:
         ValueError: the weights can't be had or do not fit, or an argument makes no sense.
     """
-    images, x = _frozen_base("vgg16", side, enlarge_to, input_scaling, initial_weights, seed)
+    images, x = _frozen_base("vgg16", side, enlarge_to, input_scaling, initial_weights, seed, width)
     x = layers.Flatten(name="features")(x)
     return _with_head(images, x, units, mean_answers, "vgg16")
 
 
 def resnet50(
+    width: float = 1.0,
     enlarge_to: int = 224,
     input_scaling: str = "report",
     units: int = 2048,
@@ -115,39 +119,51 @@ def resnet50(
 
     As `vgg16`; enlarged to 224 it has 27,859,877 parameters, 4,272,165 of them trainable.
     """
-    images, x = _frozen_base("resnet50", side, enlarge_to, input_scaling, initial_weights, seed)
+    images, x = _frozen_base("resnet50", side, enlarge_to, input_scaling, initial_weights, seed, width)
     x = layers.GlobalMaxPooling2D(name="features")(x)
     return _with_head(images, x, units, mean_answers, "resnet50")
 
 
-def find_weights(network: str, wanted: str | None, required: bool, home: Path | str = "") -> tuple[str, str]:
-    """The weights that a base can start from here, and their name in words for titles and tables.
+def find_weights(network: str, wanted: str | None, required: bool, home: Path | str = "") -> tuple[dict[str, Any], str]:
+    """What a base can start from here, and its name in words for titles and tables.
 
     Args:
         network: "vgg16" or "resnet50".
-        wanted: as `initial_weights` of the builders; None: ImageNet's, or where these can't be had random ones.
-        required: refuse those random ones.
+        wanted: as `initial_weights` of the builders; None: ImageNet's, or where these can't be had the kit's own.
+        required: refuse to take these for ImageNet's.
         home: where a relative path starts.
 
     Returns:
-        The builder's `initial_weights`, and "ImageNet", "random initial weights" or the file's name.
+        The builder's `initial_weights` and `width` by name; and "ImageNet", "simulated galaxies' properties (a quarter
+        of the filters)", "random initial weights" or the file's name.
 
     Raises:
         ValueError: there is no such file, or the ImageNet weights are needed and can't be had; it says what to do.
     """
     if wanted == "random":
-        return "random", "random initial weights"
-    if wanted not in (None, "imagenet"):
+        return {"initial_weights": "random", "width": 1.0}, "random initial weights"
+    if wanted not in (None, "imagenet", "galaxies"):
         path = Path(home) / Path(wanted).expanduser()
         if not path.is_file():
-            raise ValueError(f'there is no weights file {path}; name another, "imagenet" or "random"')
-        return str(path), path.name
-    try:
-        return str(imagenet_file(network)), "ImageNet"
-    except ValueError:
-        if wanted or required:
-            raise
-        return "random", "random initial weights"
+            raise ValueError(f'there is no weights file {path}; name another, "imagenet", "galaxies" or "random"')
+        return {"initial_weights": str(path), "width": bases.width_of(network, path) or 1.0}, path.name
+    if wanted != "galaxies":
+        try:
+            return {"initial_weights": str(imagenet_file(network)), "width": 1.0}, "ImageNet"
+        except ValueError:
+            if wanted or required:
+                raise
+    if wanted or shipped_file(network).is_file():
+        return (
+            {"initial_weights": "galaxies", "width": SHIPPED_WIDTH},
+            "simulated galaxies' properties (a quarter of the filters)",
+        )
+    return {"initial_weights": "random", "width": 1.0}, "random initial weights"
+
+
+def shipped_file(network: str) -> Path:
+    """The weights file of a network's base that comes with the kit."""
+    return SHIPPED / f"{network}_quarter.weights.h5"
 
 
 def imagenet_file(network: str) -> Path:
@@ -156,11 +172,11 @@ def imagenet_file(network: str) -> Path:
     Raises:
         ValueError: it can't be had; it says which file to bring, and where to.
     """
-    base = BASES[network]
+    base, title = BASES[network], bases.TITLES[network]
     line = Line()
     waited = socket.getdefaulttimeout()
     try:
-        line.show(f"{base.title}'s ImageNet weights: looking in Keras's cache, else downloading {base.megabytes} MB")
+        line.show(f"{title}'s ImageNet weights: looking in Keras's cache, else downloading {base.megabytes} MB")
         # Keras sets no limit of its own: behind a firewall that only swallows, it would wait for ever.
         socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
         with contextlib.redirect_stdout(io.StringIO()):
@@ -169,7 +185,7 @@ def imagenet_file(network: str) -> Path:
         cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
         reason = first_line(error).rsplit(" -- ")[-1]  # Keras puts the address before it
         raise ValueError(
-            f"{base.title}'s ImageNet weights could not be downloaded ({reason}); on a machine with internet "
+            f"{title}'s ImageNet weights could not be downloaded ({reason}); on a machine with internet "
             f"fetch {base.url}{base.file} and put it into {cache}, or anywhere and name it in INITIAL_WEIGHTS"
         ) from None
     finally:
@@ -178,25 +194,26 @@ def imagenet_file(network: str) -> Path:
     return Path(path)
 
 
-def _frozen_base(network: str, side: int, enlarge_to: int, input_scaling: str, initial_weights: str, seed: int):
+def _frozen_base(
+    network: str, side: int, enlarge_to: int, input_scaling: str, initial_weights: str, seed: int, width: float
+):
     """Input and last feature map of a network: bytes to float, scaled, enlarged, and the frozen convolutions."""
     parameters.choice("the input scaling", input_scaling, parameters.SCALINGS)
     if enlarge_to < 32:
-        raise ValueError(f"the side is {enlarge_to} pixels; {BASES[network].title} needs at least 32")
+        raise ValueError(f"the side is {enlarge_to} pixels; {bases.TITLES[network]} needs at least 32")
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     if input_scaling == "report":
         x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     else:
         x = ImageNetScaling(name="subtract_imagenet_means")(images)
     enlarged = layers.Resizing(enlarge_to, enlarge_to, interpolation="bilinear", name="enlarge")(x)
-    build = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}[network]
-    feature_map = build(include_top=False, weights=None, input_tensor=enlarged).output
+    feature_map = bases.convolutions(network, enlarged, width)
     base = keras.Model(enlarged, feature_map, name=f"{network}_base")
     if initial_weights == "random":
-        _fill_with_random_weights(base, TYPICAL_INPUT[input_scaling], seed)
+        bases.fill_with_random_weights(base, TYPICAL_INPUT[input_scaling], seed)
     else:
-        path = imagenet_file(network) if initial_weights == "imagenet" else Path(initial_weights)
-        _load(base, path, BASES[network].title)
+        named = {"imagenet": imagenet_file, "galaxies": shipped_file}.get(initial_weights)
+        bases.load(base, network, named(network) if named else Path(initial_weights))
     base.trainable = False  # batch normalisations then also keep to the statistics they were trained with
     return images, feature_map
 
@@ -206,37 +223,3 @@ def _with_head(images, features, units: int, mean_answers: Sequence[float] | Non
     x = layers.Dropout(0.1, name="dropout")(x)
     probabilities = answers(x, mean_answers)
     return keras.Model(images, probabilities, name=name)
-
-
-def _load(base: keras.Model, path: Path, title: str) -> None:
-    if not path.is_file():
-        raise ValueError(f"there is no weights file {path} for {title}'s base")
-    for variable in base.variables:  # so that whatever Keras passes over, with a warning at most, is found below
-        variable.assign(np.full(variable.shape, np.nan))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            base.load_weights(path)
-        if any(np.isnan(values).any() for values in base.get_weights()):
-            raise ValueError("some layers have no weights in it")
-    except Exception as error:  # h5py, Keras's two formats and NumPy each fail in ways of their own
-        raise ValueError(
-            f"{path} does not fit: it has to hold the weights of {title} without its top, as a .weights.h5 or .h5 "
-            f"file of Keras ({first_line(error)})"
-        ) from None
-
-
-def _fill_with_random_weights(base: keras.Model, typical_input: float, seed: int) -> None:
-    """He initialisation (He et al., 2015, arXiv:1502.01852): with Keras's own, VGG16 lets its signal die out."""
-    draw = np.random.default_rng(seed)
-    scale = 1 / typical_input
-    for layer in base.layers:
-        if isinstance(layer, layers.Conv2D):
-            shape = layer.kernel.shape
-            spread = scale * np.sqrt(2 / np.prod(shape[:-1]))
-            layer.kernel.assign(draw.normal(0, spread, shape).astype(np.float32))
-            scale = 1
-        elif layer.name.endswith("_3_bn"):
-            # The last step of a residual block, which is added to its input: at full strength 16 blocks would double
-            # the variance 16 times, since the normalisation's stored statistics do not know these weights.
-            layer.gamma.assign(np.full(layer.gamma.shape, 0.25, np.float32))
