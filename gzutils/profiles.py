@@ -132,6 +132,25 @@ PROFILES = {
     ),
 }
 
+# What the kit's own networks learned by (`gzutils.course.large_run`): the report's networks at their full size, with
+# what helped in `quick`. No notebook asks for it.
+LARGE = replace(
+    PROFILES["full"],
+    name="large",
+    summary="the report's networks on a large simulated survey, trained as well as we can; for a GPU",
+    plans={
+        "parallel_cnn": Plan(Recipe(epochs=60, patience=60, cosine=True), {"l2": 0.0001}, start_at_mean=True),
+        "vision_transformer": Plan(Recipe(epochs=60, patience=60, cosine=True), start_at_mean=True),
+        "vgg16": Plan(
+            Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}, start_at_mean=True, feature_copies=0
+        ),
+        "resnet50": Plan(
+            Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}, start_at_mean=True, feature_copies=0
+        ),
+    },
+    augmentation={"rotation": 180.0, "flip": True},
+)
+
 
 def get(name: str) -> Profile:
     """The profile with this name.

@@ -48,7 +48,8 @@ class Run:
 
     name: of the run. notebook: the notebook's file name without its ending. profile: what it means. data: "simulated"
     or "kaggle". data_dir: the challenge's files, or None. galaxies: as many at most. seed: of all that is random.
-    asked: the notebook's further parameters by name, see `parameters.PARAMETERS`.
+    asked: the notebook's further parameters by name, see `parameters.PARAMETERS`. place: the run's folder; None:
+    runs/<name> below home.
     """
 
     home: Path
@@ -61,11 +62,12 @@ class Run:
     galaxies_asked: bool
     seed: int
     asked: dict[str, Any] = field(default_factory=dict)
+    place: Path | None = None
 
     @property
     def folder(self) -> Path:
         """Where this notebook writes."""
-        return self.home / "runs" / self.name / self.notebook
+        return (self.place or self.home / "runs" / self.name) / self.notebook
 
     @property
     def is_report(self) -> bool:
@@ -227,7 +229,7 @@ class Run:
 
     @property
     def _record(self) -> Path:
-        return self.home / "runs" / self.name / "run.json"
+        return self.folder.parent / "run.json"
 
     def _remember(self, settings: dict[str, Any]) -> None:
         path = self._record

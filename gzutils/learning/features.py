@@ -6,11 +6,14 @@ training galaxies are seen as they are, or in a fixed number of augmented copies
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from gzutils import parameters
 from gzutils.data.store import Examples, Split
@@ -124,6 +127,7 @@ def train_head(
     folder: Path | str,
     seed: int = 0,
     copies: int | None = None,
+    after_epoch: Callable[[pd.DataFrame], Any] | None = None,
 ) -> HeadTrained:
     """Trains the head of a pretrained model in place and writes the whole model.
 
@@ -139,12 +143,13 @@ def train_head(
     made = {"base and its weights": _fingerprint(base), "feature copies": copies}
     records.insist(folder / "base.json", made, backend.versions())
     if copies is None:
-        trained = training.train(model, examples, split, recipe, folder, seed)
+        trained = training.train(model, examples, split, recipe, folder, seed, after_epoch=after_epoch)
         return HeadTrained(trained, model, examples.inputs, 0.0)
     augmentation = recipe.made()["augmentation"]
     kept = compute(base, examples, split, copies, folder / "features", augmentation, seed)
     on_features = replace(recipe, augmentation=None)
-    trained = training.train(head, kept.examples, kept.split, on_features, folder / "head", seed)
+    place = folder / "head"
+    trained = training.train(head, kept.examples, kept.split, on_features, place, seed, after_epoch=after_epoch)
     with files.whole_file(folder / "model.keras") as beside:
         model.save(beside)
     with files.whole_file(folder / "history.csv") as beside:

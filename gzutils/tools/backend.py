@@ -101,6 +101,21 @@ def configure(precision: str = "float32", deterministic: bool = False, devices: 
         tensorflow.distribute.experimental_set_strategy(tensorflow.distribute.MirroredStrategy(found[:devices]))
 
 
+def compute_in_full_float32() -> None:
+    """Sets float32 for the models that come, and keeps a GPU from shortening their products to 19 bits (TF32)."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+    else:
+        import tensorflow
+
+        tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+
+
 def _make_deterministic(engine: str) -> None:
     if engine == "tensorflow":
         import tensorflow

@@ -1,0 +1,221 @@
+"""What the kit brings along of its large run: trained networks, each with a card, and the evidence of all that ran.
+
+gzutils/trained/NAME.keras          a trained network in float32, its weights rounded
+gzutils/trained/NAME.json           its card: data, protocol, versions, measures, weaknesses, checksum
+gzutils/trained/README.md           the cards in words
+gzutils/trained/large_run/NAME/     history.csv and metrics.json of each network, as the run wrote them
+"""
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+import gzutils
+from gzutils.course.runs import Run
+from gzutils.data.simulation import survey
+from gzutils.data.store import Split, Store
+from gzutils.decision_tree import QUESTIONS
+from gzutils.learning import metrics
+from gzutils.learning.predict import predict
+from gzutils.models import saved
+from gzutils.models.networks import NETWORKS
+from gzutils.tools import backend, files, records
+
+PLACE = Path(gzutils.__file__).parent / "trained"
+SHIPPED = ("parallel_cnn", "vision_transformer")
+LARGEST = 5_000_000  # bytes of a network's file
+UNSEEN = 0.001  # a change of a probability that nobody sees
+FLOAT16 = 10  # bits of a float16's mantissa; a float32 has 23
+
+
+def ship(run: Run, store: Store, split: Split, names: Iterable[str], place: Path | str) -> list[Path]:
+    """Writes what the kit brings along of a large run: some of its networks, and the evidence of all that are trained.
+
+    Args:
+        run, store, split: see `large_run.open_run`.
+        names: of networks that were trained as the run says; the kit brings along `SHIPPED` at most.
+        place: the folder to write; the kit's own is `PLACE`.
+
+    Raises:
+        ValueError: a network does not get small enough without changing what it says.
+    """
+    place, written = Path(place), []
+    trained = [name for name in run.profile.plans if run.read_metrics(NETWORKS[name].notebook)]
+    for name in trained:
+        folder = run.folder.parent / NETWORKS[name].notebook
+        for file in ("history.csv", "metrics.json"):
+            written.append(place / "large_run" / name / file)
+            files.write_text(written[-1], (folder / file).read_text(encoding="utf-8"))
+    for name in (name for name in SHIPPED if name in names):
+        written += _ship_network(run, name, store, split, place)
+    return [*written, write_readme(place)]
+
+
+def _ship_network(run: Run, name: str, store: Store, split: Split, place: Path) -> list[Path]:
+    """Writes a network's file and its card, both measured with the network as it is shipped."""
+    network = NETWORKS[name]
+    run = replace(run, notebook=network.notebook)
+    measured, recipe = run.read_metrics(network.notebook), run.recipe(name)
+    backend.compute_in_full_float32()  # whatever the training computed in
+    model = network.build(**run.arguments(name, store, split))
+    exact = saved.load(run.folder / "model.keras").get_weights()
+    model.set_weights(exact)
+    before, labels = predict(model, store.images, split.test), store.labels[split.test]
+    path = place / f"{name}.keras"
+    for bits in range(FLOAT16, 24):
+        model.set_weights([rounded(values, bits) for values in exact])
+        after = predict(model, store.images, split.test)
+        change = float(np.abs(after - before).max())
+        if change < UNSEEN:
+            break
+    content = _packed(model)
+    if len(content) > LARGEST:
+        raise ValueError(
+            f"{path} would have {len(content):,} bytes, more than {LARGEST:,}: a smaller network is needed"
+        )
+    with files.whole_file(path) as beside:
+        beside.write_bytes(content)
+    opened = saved.load(path)
+    if opened.dtype_policy.name != "float32" or saved.weights_fingerprint(opened) != saved.weights_fingerprint(model):
+        raise ValueError(f"{path} does not open as it was written; this Keras ({keras.__version__}) packs it otherwise")
+    card = {
+        "network": name,
+        "sha256": records.sha256(path),
+        "parameters": measured["parameters"],
+        "weights": f"float32 rounded to {bits} bits of mantissa, which changes no answer for a test galaxy by more "
+        f"than {change:.1e}",
+        "data": _data(run, store, measured),
+        "protocol": {"arguments": run.arguments(name, store, split)}
+        | recipe.configuration()
+        | {key: measured[key] for key in ("initial_weights", "precision", "seed")},
+        "made by": f"python -m gzutils.course.large_run FOLDER --galaxies {len(store)} --seed {run.seed} "
+        f"--networks {name} --epochs {recipe.epochs} --precision {measured['precision']} --ship",
+        "training": {key: measured[key] for key in ("epochs", "best_epoch", "seconds_per_epoch", "versions", "device")},
+        "shipped with": {"versions": backend.versions(), "device": backend.device()},
+        "test": {
+            "rmse": metrics.rmse(after, labels),
+            "rmse_interval": metrics.rmse_interval(after, labels),
+            "rmse_by_question": metrics.rmse_by_question(after, labels),
+            "mean_guess_rmse": measured["mean_guess_test_rmse"],
+            "noise_floor_rmse": measured["noise_floor_test_rmse"],
+            "constraint_violation": metrics.constraint_violation(after),
+        },
+    }
+    card["weaknesses"] = _weaknesses(card)
+    records.write_json(path.with_suffix(".json"), card)
+    return [path, path.with_suffix(".json")]
+
+
+def rounded(values: np.ndarray, bits: int) -> np.ndarray:
+    """Float32 values (...) rounded to so many bits of mantissa, 1 to 23; float16 has 10, but not this range."""
+    spare = 23 - bits
+    if not spare or values.dtype != np.float32:
+        return values
+    # Half of what is cut off is added, which rounds; a carry out of the mantissa raises the exponent, as it should.
+    whole = np.ascontiguousarray(values, np.float32).view(np.uint32) + np.uint32(1 << spare >> 1)
+    return (whole & np.uint32(0xFFFFFFFF << spare & 0xFFFFFFFF)).view(np.float32)
+
+
+def _packed(model: keras.Model) -> bytes:
+    """A `.keras` file as Keras writes it, but for the weights: their bytes sorted by place and deflated."""
+    packed, weights = io.BytesIO(), io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "model.keras"
+        model.save(plain)
+        with zipfile.ZipFile(plain) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+    with h5py.File(io.BytesIO(parts["model.weights.h5"])) as there, h5py.File(weights, "w") as here:
+        _copy(there, here)
+    parts["model.weights.h5"] = weights.getvalue()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def _copy(there: h5py.Group, here: h5py.Group) -> None:
+    here.attrs.update(there.attrs)
+    for name, part in there.items():
+        if isinstance(part, h5py.Group):
+            _copy(part, here.create_group(name))
+        else:
+            filters = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if part.size > 64 else {}
+            here.create_dataset(name, data=part[()], **filters).attrs.update(part.attrs)
+
+
+def _data(run: Run, store: Store, measured: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "source": "the kit's simulated survey; no real galaxy",
+        "survey": survey.identity(run.seed),
+        "galaxies": measured["galaxies"],
+        "fingerprint": store.fingerprint,
+        "view": vars(store.view),
+    }
+
+
+def _weaknesses(card: dict[str, Any]) -> list[str]:
+    """What to know before its answers are believed; the measured part from the card's own numbers."""
+    by_question = card["test"]["rmse_by_question"]
+    worst = sorted(QUESTIONS, key=lambda q: -by_question[q.number])[:3]
+    named = "; ".join(f"{q.number} ({q.text.rstrip('?')}) {by_question[q.number]:.4f}" for q in worst)
+    excess = card["test"]["rmse"] - card["test"]["noise_floor_rmse"]
+    return [
+        "It has seen simulated galaxies only. What it says of real ones was not measured.",
+        f"It expects pictures cut and reduced as its data were: the middle {card['data']['view']['crop']} of "
+        f"424 pixels, {card['data']['view']['side']} a side; of others its answers mean little.",
+        f"Its answers keep the decision tree's sums only approximately: on average they miss them by "
+        f"{card['test']['constraint_violation']:.4f}.",
+        f"Its largest errors are those of the questions {named}.",
+        f"Its test RMSE is {excess:.4f} above the noise floor: so much is there still to be learned.",
+        "One training with one seed: another seed gives another network, and slightly other numbers.",
+    ]
+
+
+def write_readme(place: Path | str) -> Path:
+    """Writes the cards of a folder, and Table 1 of its large run, as README.md."""
+    place = Path(place)
+    cards = [records.read_record(path) for path in sorted(place.glob("*.json"))]
+    parts = [HEAD, *(_section(card) for card in cards if card.get("network") in NETWORKS)]
+    files.write_text(place / "README.md", "\n\n".join(parts) + "\n")
+    return place / "README.md"
+
+
+HEAD = """# Networks that come with the kit
+
+This page is written by the command that trained them; change that, not this. Each `.keras` file has its card beside it,
+a `.json` with the same in numbers and more; the kit opens a network only where its checksum is the card's. `large_run/`
+holds the curves and measures of all networks of the large run; notebook 08 shows them."""
+
+
+def _section(card: dict[str, Any]) -> str:
+    data, protocol, training, test = card["data"], card["protocol"], card["training"], card["test"]
+    counts = {part: f"{count:,}" for part, count in data["galaxies"].items()}
+    epochs, _, batch = protocol["epochs, patience, batch size"]
+    low, high = test["rmse_interval"]
+    versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
+    rows = "\n".join(f"| {q.number}. {q.text} | {test['rmse_by_question'][str(q.number)]:.4f} |" for q in QUESTIONS)
+    facts = [
+        f"**Data.** {data['source'].capitalize()}: version {data['survey']['version']}, seed {data['survey']['seed']}, "
+        f"{counts['all']} galaxies; {counts['train']} to train on, {counts['validation']} for validation, "
+        f"{counts['test']} for the test.",
+        f"**Protocol.** {card['parameters']:,} parameters. Batches of {batch}; {protocol['optimizer']['class']}"
+        f"{', its learning rate warmed up and then falling along a cosine' if protocol.get('cosine') else ''}; "
+        f"loss and augmentation as the card says; {protocol['precision']}; seed {protocol['seed']}. Up to {epochs} "
+        f"epochs, {training['epochs']} were run, the weights are epoch {training['best_epoch']}'s; "
+        f"{training['seconds_per_epoch']} s an epoch on {training['device']} ({versions}).",
+        f"**Weights.** {card['weights'].capitalize()}. SHA-256 `{card['sha256']}`.",
+        f"**Test.** RMSE {test['rmse']:.4f} (95 % interval {low:.4f} to {high:.4f}); guessing the mean "
+        f"{test['mean_guess_rmse']:.4f}; the noise floor {test['noise_floor_rmse']:.4f}.",
+        f"| question | test RMSE |\n|---|---|\n{rows}",
+        "**Weaknesses.**\n\n" + "\n".join(f"- {sentence}" for sentence in card["weaknesses"]),
+        f"**Made by** `{card['made by']}`",
+    ]
+    return "\n\n".join([f"## {NETWORKS[card['network']].title}: `{card['network']}.keras`", *facts])
