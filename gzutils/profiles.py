@@ -139,8 +139,8 @@ LARGE = replace(
     name="large",
     summary="the report's networks on a large simulated survey, trained as well as we can; for a GPU",
     plans={
-        "parallel_cnn": Plan(Recipe(epochs=60, patience=60, cosine=True), {"l2": 0.0001}, start_at_mean=True),
-        "vision_transformer": Plan(Recipe(epochs=60, patience=60, cosine=True), start_at_mean=True),
+        "parallel_cnn": Plan(Recipe(epochs=50, patience=50, cosine=True), {"l2": 0.00001}, start_at_mean=True),
+        "vision_transformer": Plan(Recipe(epochs=50, patience=50, cosine=True), start_at_mean=True),
         "vgg16": Plan(
             Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}, start_at_mean=True, feature_copies=0
         ),

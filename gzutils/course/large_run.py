@@ -81,8 +81,8 @@ def train(run: Run, name: str, store: Store, split: Split) -> dict:
     plan, recipe, weights = run.plan(name), run.recipe(name), "random"
     arguments = run.arguments(name, store, split)
     if network.pretrained:
-        file, weights = run.initial_weights(name)
-        arguments |= {"initial_weights": file, "seed": run.seed}
+        base, weights = run.initial_weights(name)
+        arguments |= base | {"seed": run.seed}
     keras.utils.set_random_seed(run.seed)
     model = network.build(**arguments)
     examples, say = store.examples(), _saying(network.title, recipe.epochs)
