@@ -108,7 +108,7 @@ PARAMETERS = {
     "CLASS_TOKEN": Parameter(None, '"learnable" or "zero"; None: as the profile says', _one_of("learnable", "zero")),
     "PATCH_SIZE": Parameter(None, "pixels a side of a patch: 4, 8, 16 or 32; None: 8, the report's", _whole(1)),
     "INITIAL_WEIGHTS": Parameter(
-        None, '"imagenet", "random" or a weights file; None: ImageNet, in smoke and quick random without it', words
+        None, '"imagenet", "galaxies", "random" or a weights file; None: ImageNet, else in smoke, quick galaxies', words
     ),
     "INPUT_SCALING": Parameter(
         None, '"report": 0 to 1, "imagenet": as the base was trained; None: as the profile says', _one_of(*SCALINGS)
