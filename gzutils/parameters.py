@@ -133,7 +133,9 @@ PARAMETERS = {
         '"challenge": keep the middle half, "whole": keep all; None: by the picture\'s size',
         _one_of("challenge", "whole"),
     ),
-    "MODEL": Parameter("02_parallel_cnn", "the notebook whose network is asked, or a .keras file", words),
+    "MODEL": Parameter(
+        None, '"02_parallel_cnn": this run\'s, "trained/parallel_cnn": the kit\'s, or a file; None: the better', words
+    ),
     "SUBMISSION": Parameter(
         None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"', yes_or_no
     ),

@@ -26,6 +26,7 @@ from gzutils.course.runs import Run
 from gzutils.data.store import Split, Store
 from gzutils.learning import features, training
 from gzutils.learning.predict import predict
+from gzutils.models import shipped
 from gzutils.models.networks import NETWORKS
 
 SEED = 2014  # of the survey and all else that is random; runs of the course have small ones
@@ -135,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--ship",
         nargs="?",
         type=Path,
-        const=shipping.PLACE,
+        const=shipped.PLACE,
         metavar="FOLDER",
         help="afterwards write what the kit brings along, into gzutils/trained or another folder",
     )

@@ -17,7 +17,6 @@ from typing import Any
 import keras
 import numpy as np
 
-import gzutils
 from gzutils.course.runs import Run
 from gzutils.data.simulation import survey
 from gzutils.data.store import Split, Store
@@ -28,7 +27,6 @@ from gzutils.models import compact, saved
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import backend, files, records
 
-PLACE = Path(gzutils.__file__).parent / "trained"
 SHIPPED = ("parallel_cnn", "vision_transformer")
 LARGEST = 5_000_000  # bytes of a network's file
 UNSEEN = 0.001  # a change of a probability that nobody sees
@@ -40,7 +38,7 @@ def ship(run: Run, store: Store, split: Split, names: Iterable[str], place: Path
     Args:
         run, store, split: see `large_run.open_run`.
         names: of networks that were trained as the run says; the kit brings along `SHIPPED` at most.
-        place: the folder to write; the kit's own is `PLACE`.
+        place: the folder to write; the kit's own is `models.shipped.PLACE`.
 
     Raises:
         ValueError: a network does not get small enough without changing what it says.
