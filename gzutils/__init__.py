@@ -8,7 +8,7 @@ Rooms, from the top; imports run downward only, and a test holds them to it:
     learning/   recipe training checkpoint batches augmentation losses features predict metrics grad_cam
     models/     one network a file; networks (their table), tree_head, saved
     data/       challenge download solutions simulation/ jpegs preprocessing view store own_images morphometry; no Keras
-    tools/      files records sources progress workers backend
+    tools/      files records sources progress workers processor backend
     decision_tree  report  parameters      plain facts, NumPy at most
 
 Importing `gzutils` itself loads nothing else, and no Keras backend.

@@ -157,11 +157,12 @@ def test_what_run_it_is_and_with_which_first_weights(run):
 def test_what_stands_in_the_runs_files_is_text_and_not_html(run):
     made = {"profile": "<i>own</i>", "data": "<i>own</i>", "galaxies": 2500, "seed": "<i>0</i>"}
     records.write_json(run / "run.json", made)
-    records.write_json(run / "0_x" / "metrics.json", {"device": "<i>cpu</i>", "versions": {"<i>keras</i>": "<i>3</i>"}})
+    machine = {"device": "<i>cpu</i>", "versions": {"<i>keras</i>": "<i>3</i>"}}
+    records.write_json(run / "0_x" / "metrics.json", machine | {"threads": "<i>2</i>", "instruction_set": "<i>AVX</i>"})
     page = written(run)
     assert not page.find_all("i")
     assert "2,500 <i>own</i> galaxies, profile <i>own</i>, seed <i>0</i>." in text_of(page)
-    assert "<i>cpu</i>; <i>keras</i> <i>3</i>" in text_of(page)
+    assert "<i>cpu</i>; <i>2</i> threads, <i>AVX</i>; <i>keras</i> <i>3</i>" in text_of(page)
 
 
 HOSTILE = (

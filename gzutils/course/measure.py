@@ -14,7 +14,7 @@ from gzutils.learning.predict import evaluate, mean_prediction, predict
 from gzutils.learning.recipe import Recipe
 from gzutils.learning.training import Trained
 from gzutils.models.networks import NETWORKS
-from gzutils.tools import backend
+from gzutils.tools import backend, processor
 
 
 def of_any(model: keras.Model, trained: Trained, examples: Examples, split: Split, recipe: Recipe) -> dict[str, Any]:
@@ -117,6 +117,16 @@ def beside_the_report(
     return pd.DataFrame.from_dict(rows, orient="index", columns=["the report", "this run"])
 
 
+def machine() -> dict[str, Any]:
+    """What decides the last digits of a result, beside its seed: versions, device, CPU threads and instruction set."""
+    return {
+        "versions": backend.versions(),
+        "device": backend.device(),
+        "threads": backend.threads(),
+        "instruction_set": processor.instruction_set(),
+    }
+
+
 def _of_training(model: keras.Model, trained: Trained) -> dict[str, Any]:
     return {
         "parameters": int(model.count_params()),
@@ -125,6 +135,5 @@ def _of_training(model: keras.Model, trained: Trained) -> dict[str, Any]:
         "best_epoch": trained.best_epoch,
         "seconds_per_epoch": round(trained.seconds_per_epoch, 2),
         "precision": model.dtype_policy.name,
-        "versions": backend.versions(),
-        "device": backend.device(),
+        **machine(),
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gzutils import parameters
+from gzutils.tools import processor
 from gzutils.tools.files import stderr_to
 
 if TYPE_CHECKING:
@@ -247,6 +248,23 @@ def versions() -> dict[str, str]:
         engine: importlib.import_module(engine).__version__,
         "numpy": np.__version__,
     }
+
+
+def threads() -> int:
+    """How many threads share one operation on the CPU: what TensorFlow was told, else as many as there are cores.
+
+    JAX cannot be asked, nor TensorFlow where nobody told it; both then take every core that this process may use.
+    """
+    import keras
+
+    told = 0
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        told = tensorflow.config.threading.get_intra_op_parallelism_threads()
+        said = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # asked last by TensorFlow
+        told = told or (int(said) if said.isdecimal() else 0)
+    return told or processor.cores()
 
 
 def device() -> str:
