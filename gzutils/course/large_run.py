@@ -130,7 +130,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, metavar="N", help="of the parallel CNN and the Vision Transformer")
     parser.add_argument("--precision", choices=parameters.PRECISIONS, default="float32")
     parser.add_argument(
-        "--initial-weights", metavar="FILE", help='of VGG16 and ResNet50: "imagenet" (default), "random" or a file'
+        "--initial-weights",
+        default="galaxies",
+        metavar="FILE",
+        help='of VGG16 and ResNet50: "galaxies" (default), "imagenet", "random" or a file',
     )
     parser.add_argument(
         "--ship",
