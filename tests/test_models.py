@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from gzutils.models import saved
+from gzutils.models import answers, saved
+from gzutils.models.networks import NETWORKS
 from gzutils.models.parallel_cnn import parallel_cnn
 
 
@@ -94,3 +95,23 @@ def test_a_keras_that_could_be_made_to_run_a_files_code_opens_none(version, refu
 def test_what_is_installed_at_least_may_open_models():
     wanted = re.search(r"^keras>=([\d.]+)$", (Path(__file__).parents[1] / "requirements.txt").read_text(), re.MULTILINE)
     assert tuple(map(int, wanted[1].split("."))) >= saved.SAFE_KERAS
+
+
+@pytest.mark.parametrize("name", ["parallel_cnn", "vision_transformer", "vgg16", "resnet50", "simple_cnn"])
+def test_a_network_that_starts_at_the_mean_answers_says_them_of_no_features(name, tmp_path):
+    """Its last layer does, whatever the network: and it still does after the file was opened again."""
+    shares = np.linspace(0, 1, 37)
+    small = {"enlarge_to": 32, "initial_weights": "random", "width": 0.25} if name in ("vgg16", "resnet50") else {}
+    model = NETWORKS[name].build(mean_answers=shares.tolist(), **small)
+    model.save(tmp_path / "model.keras")
+    for network in (model, saved.load(tmp_path / "model.keras")):
+        last = network.layers[-1]
+        said = keras.ops.convert_to_numpy(last(np.zeros((1, last.kernel.shape[0]), np.float32)))
+        np.testing.assert_allclose(said[0], np.clip(shares, 0.001, 0.999), atol=2e-5)
+    assert not np.asarray(NETWORKS[name].build(**small).layers[-1].bias).any(), "the report's start at one half"
+
+
+@pytest.mark.parametrize("wrong", [[0.5] * 36, [0.5] * 36 + [1.5], [0.5] * 36 + [float("nan")]])
+def test_mean_answers_that_are_no_37_shares_are_refused(wrong):
+    with pytest.raises(ValueError, match="37 shares from 0 to 1"):
+        answers.logits(wrong)

@@ -258,6 +258,7 @@ def test_a_recipe_serves_for_several_trainings(tmp_path):
         ({"metrics": ()}, "metrics"),
         ({"augmentation": RandomAffine()}, "augmentation"),
         ({"batch_size": 6}, "epochs, patience, batch size"),
+        ({"cosine": True}, "cosine"),
     ],
 )
 def test_another_recipe_in_the_same_folder_is_refused_by_name(finished, changed, words):
@@ -272,3 +273,29 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     training.train(three_classes(), *bright_corner(), replace(TOY), folder, after_epoch=lambda history: True)
     return folder
+
+
+def test_a_cosine_rises_over_a_tenth_of_the_steps_and_falls_to_nothing_by_the_last():
+    schedule = (
+        Recipe(4, 4, optimizer=keras.optimizers.SGD(0.02), cosine=True).made(steps=25)["optimizer"]._learning_rate
+    )
+    steps = np.arange(101)
+    expected = np.where(steps < 10, 0.02 * steps / 10, 0.01 * (1 + np.cos(np.pi * (steps - 10) / 90)))
+    np.testing.assert_allclose([float(schedule(step)) for step in steps], expected, atol=1e-7)
+
+
+def test_a_cosine_knows_how_many_steps_a_training_has(tmp_path, monkeypatch):
+    asked = []
+    made = Recipe.made
+    monkeypatch.setattr(Recipe, "made", lambda recipe, steps=1: asked.append(steps) or made(recipe, steps))
+    examples, split = bright_corner()
+    training.train(three_classes(), examples, split, replace(TOY, epochs=1, cosine=True), tmp_path)
+    assert max(asked) == -(-len(split.train) // TOY.batch_size)
+
+
+def test_a_cosine_of_a_schedule_is_refused_and_so_are_averaged_weights():
+    scheduled = keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10))
+    with pytest.raises(ValueError, match="a schedule already"):
+        Recipe(2, 2, optimizer=scheduled, cosine=True).made()
+    with pytest.raises(ValueError, match="averages the weights"):
+        Recipe(2, 2, optimizer=keras.optimizers.Adam(use_ema=True)).made()

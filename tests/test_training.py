@@ -104,6 +104,17 @@ def test_interrupted_within_an_epoch_it_goes_on_to_the_same_end(
     assert_same_training((model, trained), train(store, tmp_path))
 
 
+def test_with_a_cosine_it_goes_on_to_the_same_end_too(store, tmp_path, monkeypatch):
+    """Where on the cosine a training is, its optimizer's count of steps says."""
+    recipe = Recipe(epochs=3, patience=3, batch_size=8, cosine=True)
+    undisturbed = train(store, tmp_path / "undisturbed", recipe)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "finished", lambda state, recipe: len(state.history) == 1 and stop())
+        with pytest.raises(Stop):
+            train(store, tmp_path / "stopped", recipe)
+    assert_same_training(undisturbed, train(store, tmp_path / "stopped", recipe))
+
+
 @pytest.fixture
 def sixteen_bits():
     backend.configure("mixed_float16")

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gzutils import parameters
@@ -63,6 +63,11 @@ class Recipe:
         import keras
 
         optimizer = _made(self.optimizer, keras.optimizers.get)
+        if getattr(optimizer, "use_ema", False):
+            raise ValueError(
+                "the optimizer averages the weights (use_ema); each epoch is a `fit` of its own here, after which "
+                "Keras would go on from the average: leave it out, `cosine` settles the weights as well"
+            )
         return {
             "optimizer": _with_cosine(optimizer, self.epochs * steps) if self.cosine else optimizer,
             "loss": _as_object(_made(self.loss, keras.losses.get)),
@@ -72,7 +77,7 @@ class Recipe:
 
     def configuration(self) -> dict[str, Any]:
         """The recipe as JSON-like values by name, equal for equal recipes: what a training remembers of it."""
-        made = self.made()
+        made = replace(self, cosine=False).made()
         return {
             "epochs, patience, batch size": [self.epochs, self.patience, self.batch_size],
             "optimizer": described(made["optimizer"]),
