@@ -12,7 +12,7 @@ import pytest
 from gzutils import profiles
 from gzutils.course import choice, evidence, large_run, runs, shipping
 from gzutils.data.store import Split
-from gzutils.models import saved, shipped
+from gzutils.models import compact, saved, shipped
 from gzutils.models.networks import NETWORKS
 
 
@@ -117,14 +117,27 @@ def test_the_card_says_what_was_measured_and_the_readme_says_it_in_words(made):
     assert str(made) not in text + json.dumps(card)
 
 
+def test_the_readme_tells_of_every_file_of_weights_that_the_kit_brings_along(tmp_path):
+    for path in shipped.PLACE.glob("*.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    text = shipping.write_readme(tmp_path).read_text()
+    files = [path for path in shipped.PLACE.iterdir() if path.suffix in (".keras", ".h5")]
+    assert len(files) == 4
+    for path in files:
+        assert f"`{path.name}`" in text
+        assert path.stat().st_size <= shipping.LARGEST
+        assert shipping.records.sha256(path) in text
+    assert text == (shipped.PLACE / "README.md").read_text(), "write it anew: shipping.write_readme(shipped.PLACE)"
+
+
 def test_weights_are_rounded_to_the_nearest():
     values = np.float32([1, -1, 0, 1 + 2**-10, 1 + 2**-11 + 2**-20, 2 - 2**-20, 6e-8, -3.14159])
     halved = values.astype(np.float16).astype(np.float32)
-    rounded = shipping.rounded(values, 10)
+    rounded = compact.rounded(values, 10)
     assert (rounded[:6] == halved[:6]).all()
     assert rounded[6] == pytest.approx(values[6], rel=2**-11), "float16 would keep little of what is so small"
-    assert (shipping.rounded(values, 23) == values).all()
-    assert shipping.rounded(np.arange(3), 10).tolist() == [0, 1, 2]
+    assert (compact.rounded(values, 23) == values).all()
+    assert compact.rounded(np.arange(3), 10).tolist() == [0, 1, 2]
 
 
 def test_a_network_that_stays_too_large_is_refused(made, monkeypatch):

@@ -43,8 +43,8 @@ def open_run(
     """The large run in a folder; `replace(run, notebook=...)` gives each network's part of it.
 
     Args:
-        epochs: of the networks that no stored features shorten, the parallel CNN and the ViT; None: as
-            `profiles.LARGE` says. initial_weights: of VGG16 and ResNet50, see `pretrained.find_weights`.
+        epochs: of the parallel CNN and the ViT; None: as `profiles.LARGE` says.
+        initial_weights: of VGG16 and ResNet50, see `pretrained.find_weights`; None: ImageNet's, which have to be there.
     """
     parameters.whole_number("GALAXIES", galaxies, parameters.FEWEST_GALAXIES)
     parameters.whole_number("SEED", seed, least=0)
@@ -59,7 +59,7 @@ def open_run(
         }
         profile = replace(profile, plans=plans)
     folder = Path(folder).absolute()
-    asked = {"PRECISION": precision, "INITIAL_WEIGHTS": initial_weights}
+    asked = {"PRECISION": precision, "INITIAL_WEIGHTS": initial_weights or "imagenet"}
     return Run(
         home=runs.home(),
         name=folder.name,

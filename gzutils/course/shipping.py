@@ -23,7 +23,7 @@ from gzutils.data.store import Split, Store
 from gzutils.decision_tree import QUESTIONS
 from gzutils.learning import metrics
 from gzutils.learning.predict import predict
-from gzutils.models import compact, saved
+from gzutils.models import compact, saved, shipped
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import backend, files, records
 
@@ -154,19 +154,36 @@ def _weaknesses(card: dict[str, Any]) -> list[str]:
 
 
 def write_readme(place: Path | str) -> Path:
-    """Writes the cards of a folder, and Table 1 of its large run, as README.md."""
+    """Writes README.md: in words the cards of a folder, those of the bases that `pretraining` made among them."""
     place = Path(place)
-    cards = [records.read_record(path) for path in sorted(place.glob("*.json"))]
-    parts = [HEAD, *(_section(card) for card in cards if card.get("network") in NETWORKS)]
+    networks = [shipped.read_card(name, place) for name in shipped.names(place)]
+    bases = [(path, records.read_record(path.with_suffix("").with_suffix(".json"), "task")) for path in _bases(place)]
+    parts = [HEAD, *map(_section, networks), *(_section_of_base(path.name, card) for path, card in bases)]
     files.write_text(place / "README.md", "\n\n".join(parts) + "\n")
     return place / "README.md"
 
 
+def _bases(place: Path) -> list[Path]:
+    return sorted(place.glob("*.weights.h5"))
+
+
 HEAD = """# Networks that come with the kit
 
-This page is written by the command that trained them; change that, not this. Each `.keras` file has its card beside it,
-a `.json` with the same in numbers and more; the kit opens a network only where its checksum is the card's. `large_run/`
-holds the curves and measures of all networks of the large run; notebook 08 shows them."""
+This page is written from the cards; change `gzutils/course/shipping.py`, not this. Each file of weights has its card
+beside it, a `.json` with the same in numbers and more; the kit opens a `.keras` file only where its checksum is the
+card's. `large_run/` holds the curves and measures of all networks of the large run; notebook 08 shows them."""
+
+
+def _section_of_base(file: str, card: dict[str, Any]) -> str:
+    facts = [
+        f"**Data.** {card['data'].capitalize()}.",
+        f"**Task.** {card['task']}.",
+        f"**Protocol.** {card['parameters']:,} parameters; {card['epochs']} epochs on {card['device']}, of which "
+        f"{card['best epoch']} was the best.",
+        f"**Weights.** {card['weights'].capitalize()}. SHA-256 `{card['sha256']}`.",
+        "**Made by** `python -m gzutils.course.pretraining`, for notebooks 04 and 05.",
+    ]
+    return "\n\n".join([f"## A base of {NETWORKS[card['network']].title}, frozen: `{file}`", *facts])
 
 
 def _section(card: dict[str, Any]) -> str:
