@@ -87,6 +87,24 @@ def in_words(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def gain_in_words(better: str, worse: str, after: np.ndarray, before: np.ndarray, labels: np.ndarray) -> str:
+    """A sentence on whether one predictor beats another on the same galaxies, by how much, and whether by chance.
+
+    Args:
+        better, worse: what they are called, if it comes as expected; the sentence says what came.
+        after, before: their predictions. labels: of the galaxies. All (N, 37).
+    """
+    gain, low, high = metrics.gain_interval(before, after, labels)
+    if low <= 0 <= high:
+        return (
+            f"{better} and {worse} differ by {abs(gain):.4f} of RMSE in favour of {better if gain > 0 else worse}; the "
+            f"95 % interval of the gain, {low:.4f} to {high:.4f}, holds 0: other galaxies might show the contrary."
+        )
+    if gain < 0:
+        better, worse, gain, low, high = worse, better, -gain, -high, -low
+    return f"{better} beats {worse} by {gain:.4f} of RMSE (95 % interval {low:.4f} to {high:.4f}, which holds no 0)."
+
+
 def beside_the_report(
     run: Run, measured: dict[str, Any], special: dict[str, tuple] | None = None, others: tuple[str, ...] = ()
 ) -> pd.DataFrame:

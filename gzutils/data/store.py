@@ -124,6 +124,24 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
     return Store(folder, *arrays, manifest)
 
 
+def few_of(examples: Examples, split: Split, train: int, others: int) -> tuple[Examples, Split]:
+    """Few galaxies: the first of the training galaxies, of the validation and of the test galaxies.
+
+    Args:
+        examples, split: of all; of several copies the first counts.
+        train: how many to train on, at most. others: how many of each of the other two parts, at most.
+
+    Returns:
+        Their examples, in memory, and the split of these.
+    """
+    parts = np.atleast_2d(split.train)[0][:train], split.validation[:others], split.test[:others]
+    rows = np.concatenate(parts)
+    named = records.fingerprint([examples.fingerprint, records.arrays_sha256(rows)])
+    few = Examples(examples.inputs[rows], examples.targets[rows], named)
+    places = np.split(np.arange(len(rows)), np.cumsum([len(part) for part in parts])[:2])
+    return few, Split(*places)
+
+
 def split_galaxies(count: int, seed: int = 0, validation_one_in: int = 5) -> Split:
     """Splits `count` galaxies, sorted by id, 64 : 16 : 20 (report, section 4.2) in a seeded order.
 

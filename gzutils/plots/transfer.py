@@ -54,6 +54,36 @@ def validation_curves(histories: dict[str, pd.DataFrame], mean_guess: float) -> 
     return figure
 
 
+def starts_compared(errors: pd.DataFrame, mean_guess: float) -> Figure:
+    """Bars of the validation and test RMSE (columns) of networks that started differently (rows)."""
+    figure, axes = plt.subplots(figsize=(style.WIDTH, 0.6 * len(errors) + 1.4))
+    places = np.arange(len(errors))
+    for shift, part, colour in ((-0.2, "validation", style.VALIDATION), (0.2, "test", style.TEST)):
+        axes.barh(places + shift, errors[part], height=0.38, color=colour, label=part)
+        for place, value in zip(places + shift, errors[part], strict=True):
+            axes.text(0.002, place, f"{value:.4f}", va="center", fontsize=9, color="white")
+    axes.axvline(mean_guess, color=style.GUESS, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
+    axes.set_yticks(places, errors.index)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlabel="RMSE", xlim=(0, 1.05 * max(errors.to_numpy().max(), mean_guess)))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
+    figure.tight_layout()
+    return figure
+
+
+def where_to_listen(errors: pd.DataFrame, mean_guess: float) -> Figure:
+    """The validation RMSE of regressions on layers of a base (rows, in their order), one curve a size (columns)."""
+    figure, axes = plt.subplots(figsize=(style.WIDTH, 3.8))
+    for size, colour, marker in zip(errors, COLOURS, "oDs^", strict=False):
+        axes.plot(errors.index, errors[size], color=colour, marker=marker, label=size)
+    axes.axhline(mean_guess, color=style.GUESS, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
+    axes.set(xlabel="the layer that is listened to", ylabel="validation RMSE")
+    axes.legend(fontsize=9)
+    figure.tight_layout()
+    return figure
+
+
 def spread_between_galaxies(features: dict[str, np.ndarray]) -> Figure:
     """How much each feature differs between galaxies, relative to its mean; one outline each (galaxies, values)."""
     figure, axes = plt.subplots(figsize=(style.WIDTH, 3.6))
