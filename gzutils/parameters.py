@@ -108,7 +108,7 @@ PARAMETERS = {
     "CLASS_TOKEN": Parameter(None, '"learnable" or "zero"; None: as the profile says', _one_of("learnable", "zero")),
     "PATCH_SIZE": Parameter(None, "pixels a side of a patch: 4, 8, 16 or 32; None: 8, the report's", _whole(1)),
     "INITIAL_WEIGHTS": Parameter(
-        None, '"imagenet", "random" or a weights file; None: ImageNet, in smoke and quick random without it', words
+        None, '"imagenet", "galaxies", "random" or a weights file; None: ImageNet, else in smoke, quick galaxies', words
     ),
     "INPUT_SCALING": Parameter(
         None, '"report": 0 to 1, "imagenet": as the base was trained; None: as the profile says', _one_of(*SCALINGS)
@@ -133,7 +133,9 @@ PARAMETERS = {
         '"challenge": keep the middle half, "whole": keep all; None: by the picture\'s size',
         _one_of("challenge", "whole"),
     ),
-    "MODEL": Parameter("02_parallel_cnn", "the notebook whose network is asked, or a .keras file", words),
+    "MODEL": Parameter(
+        None, '"02_parallel_cnn": this run\'s, "trained/parallel_cnn": the kit\'s, or a file; None: the better', words
+    ),
     "SUBMISSION": Parameter(
         None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"', yes_or_no
     ),

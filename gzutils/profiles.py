@@ -78,6 +78,8 @@ REPORT = Profile(
     constraint_study=Study(2, LAMBDAS, LAMBDAS, seeds=3),
 )
 SECONDS = Recipe(epochs=2, patience=2, batch_size=16)
+SMALL_CNN = {"width": 0.125, "batch_norm_momentum": 0.9, "l2": 0.00001}
+TURNED = {"rotation": 180.0, "flip": True}  # a galaxy has no up or down
 PROFILES = {
     "smoke": Profile(
         name="smoke",
@@ -85,37 +87,43 @@ PROFILES = {
         galaxies=96,
         constraints="tree",
         plans={
-            "parallel_cnn": Plan(SECONDS, {"width": 0.125, "batch_norm_momentum": 0.9}),
-            "vision_transformer": Plan(SECONDS, {"depth": 1}),
+            "parallel_cnn": Plan(replace(SECONDS, cosine=True), SMALL_CNN, start_at_mean=True),
+            "vision_transformer": Plan(replace(SECONDS, cosine=True), {"depth": 1}, start_at_mean=True),
             "vgg16": Plan(SECONDS, {"input_scaling": "imagenet", "enlarge_to": 32}, feature_copies=1),
             "resnet50": Plan(SECONDS, {"input_scaling": "imagenet", "enlarge_to": 32}, feature_copies=1),
             "simple_cnn": Plan(SECONDS, {"width": 0.125}),
         },
         constraint_study=Study(1, (0.001, 1.0), (1.0,), seeds=2),
+        augmentation=TURNED,
     ),
     "quick": Profile(
         name="quick",
         summary="minutes on two cores: smaller models and fewer galaxies",
-        galaxies=2_500,
+        galaxies=5_000,
         constraints="tree",
         plans={
             "parallel_cnn": Plan(
-                Recipe(epochs=28, patience=28, batch_size=32), {"width": 0.125, "batch_norm_momentum": 0.9}
+                Recipe(epochs=20, patience=20, batch_size=16, cosine=True), SMALL_CNN, start_at_mean=True
             ),
-            "vision_transformer": Plan(Recipe(epochs=28, patience=28, batch_size=32), {"depth": 2}),
+            "vision_transformer": Plan(
+                Recipe(epochs=18, patience=18, batch_size=32, cosine=True), {"depth": 2}, start_at_mean=True
+            ),
             "vgg16": Plan(
-                Recipe(epochs=30, patience=30, batch_size=32),
+                Recipe(epochs=40, patience=5, batch_size=32),
                 {"input_scaling": "imagenet", "enlarge_to": 64},
+                start_at_mean=True,
                 feature_copies=0,
             ),
             "resnet50": Plan(
-                Recipe(epochs=30, patience=30, batch_size=32),
+                Recipe(epochs=40, patience=5, batch_size=32),
                 {"input_scaling": "imagenet", "enlarge_to": 64, "units": 256},
+                start_at_mean=True,
                 feature_copies=0,
             ),
-            "simple_cnn": Plan(Recipe(epochs=10, patience=10, batch_size=32), {"width": 0.5}),
+            "simple_cnn": Plan(Recipe(epochs=5, patience=5, batch_size=32), {"width": 0.5}),
         },
-        constraint_study=Study(1, LAMBDAS, (0.001, 0.01, 0.1, 1.0), seeds=2),
+        constraint_study=Study(1, LAMBDAS, (0.001, 1.0), seeds=2),
+        augmentation=TURNED,
     ),
     "report": REPORT,
     "full": replace(
@@ -139,8 +147,8 @@ LARGE = replace(
     name="large",
     summary="the report's networks on a large simulated survey, trained as well as we can; for a GPU",
     plans={
-        "parallel_cnn": Plan(Recipe(epochs=60, patience=60, cosine=True), {"l2": 0.0001}, start_at_mean=True),
-        "vision_transformer": Plan(Recipe(epochs=60, patience=60, cosine=True), start_at_mean=True),
+        "parallel_cnn": Plan(Recipe(epochs=50, patience=50, cosine=True), {"l2": 0.00001}, start_at_mean=True),
+        "vision_transformer": Plan(Recipe(epochs=50, patience=50, cosine=True), start_at_mean=True),
         "vgg16": Plan(
             Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}, start_at_mean=True, feature_copies=0
         ),
@@ -148,7 +156,7 @@ LARGE = replace(
             Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}, start_at_mean=True, feature_copies=0
         ),
     },
-    augmentation={"rotation": 180.0, "flip": True},
+    augmentation=TURNED,
 )
 
 

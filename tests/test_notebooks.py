@@ -180,7 +180,11 @@ def test_a_notebook_alone_makes_what_it_needs_in_an_empty_folder(tmp_path):
     ("name", "parameter", "words"),
     [
         ("04_vgg16", "INPUT_SCALING", "INPUT_SCALING is 'nonsense'; choose one of report, imagenet"),
-        ("04_vgg16", "INITIAL_WEIGHTS", 'there is no weights file .*nonsense; name another, "imagenet" or "random"'),
+        (
+            "04_vgg16",
+            "INITIAL_WEIGHTS",
+            'there is no weights file .*nonsense; name another, "imagenet", "galaxies" or "random"',
+        ),
         ("05_resnet50", "INPUT_SCALING", "INPUT_SCALING is 'nonsense'; choose one of report, imagenet"),
     ],
 )

@@ -18,6 +18,7 @@ from PIL import Image
 
 from gzutils.course import COURSE, pages
 from gzutils.models import networks as networks_table
+from gzutils.models.networks import GALAXIES_START
 from gzutils.tools import files, records
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,6 +144,12 @@ def test_what_run_it_is_and_with_which_first_weights(run):
         }
         records.write_json(run / f"0_{name}" / "metrics.json", metrics)
     assert "VGG16 and ResNet50 started from random initial weights" in text_of(written(run))
+    records.write_json(
+        run / "0_vgg16" / "metrics.json", metrics | {"model": "vgg16", "initial_weights": GALAXIES_START}
+    )
+    page = text_of(written(run))
+    assert "VGG16 started from simulated galaxies' properties (a quarter of the filters), not" in page
+    assert "ResNet50 started from random initial weights, not" in page
     records.write_json(run / "run.json", {"profile": "report", "data": "kaggle", "galaxies": 61578, "seed": 0})
     assert "are not the report's" not in text_of(written(run))
 

@@ -69,7 +69,7 @@ def test_what_the_parameters_are_where_nobody_sets_them_is_accepted():
         ("RUN", 2024, r"a plain folder name in quotation marks \(papermill: -r RUN"),
         ("DATA_DIR", 2024, r"a name in quotation marks \(papermill: -r DATA_DIR"),
         ("IMAGES", 1.5, r"a name in quotation marks \(papermill: -r IMAGES"),
-        ("MODEL", None, r"a name in quotation marks \(papermill: -r MODEL"),
+        ("MODEL", 2, r"a name in quotation marks \(papermill: -r MODEL"),
         ("INITIAL_WEIGHTS", "", r"a name in quotation marks \(papermill: -r INITIAL_WEIGHTS"),
         ("CUT", "middle", "choose one of challenge, whole"),
         ("CLASS_TOKEN", 0, "choose one of learnable, zero"),

@@ -136,9 +136,9 @@ def test_weights_come_from_a_file(network, images, tmp_path):
     base = applications_base(network)
     path = tmp_path / "brought.weights.h5"
     base.save_weights(path)
-    source, words = find_weights(network, "brought.weights.h5", required=True, home=tmp_path)
+    arguments, words = find_weights(network, "brought.weights.h5", required=True, home=tmp_path)
     assert words == "brought.weights.h5"
-    model = small(network, initial_weights=source)
+    model = small(network, **arguments)
     seen = keras.Model(model.input, [model.get_layer("enlarge").output, model.get_layer("features").input])
     enlarged, feature_map = seen(images)
     np.testing.assert_allclose(feature_map, base(enlarged), rtol=1e-4, atol=1e-5)
@@ -180,7 +180,8 @@ def test_without_imagenet_weights_small_profiles_go_on_and_large_ones_say_what_t
 
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fail)
     monkeypatch.setattr(pretrained, "BASES", {network: absent_from_the_cache(network)})
-    assert find_weights(network, None, required=False) == ("random", "random initial weights")
+    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)  # nothing came with the kit
+    assert find_weights(network, None, required=False)[1] == "random initial weights"
     for arguments in ({"wanted": None, "required": True}, {"wanted": "imagenet", "required": False}):
         with pytest.raises(ValueError, match=r"could not be downloaded \(.*notop\.absent.* put it into .*models"):
             find_weights(network, **arguments)
@@ -216,9 +217,9 @@ def test_imagenet_weights_come_through_kerass_own_download(monkeypatch, images, 
 
     applications_base("vgg16").save_weights(tmp_path / "vgg16.weights.h5")
     monkeypatch.setattr("keras.utils.get_file", record("here"))
-    source, words = find_weights("vgg16", None, required=True)
+    arguments, words = find_weights("vgg16", None, required=True)
     assert words == "ImageNet"
-    model = small("vgg16", initial_weights=source)
+    model = small("vgg16", **arguments)
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", record("there"))
     theirs = keras.applications.VGG16(include_top=False, weights="imagenet", input_shape=(32, 32, 3))
     assert asked["here"] == asked["there"]

@@ -26,6 +26,7 @@ from gzutils.course.runs import Run
 from gzutils.data.store import Split, Store
 from gzutils.learning import features, training
 from gzutils.learning.predict import predict
+from gzutils.models import shipped
 from gzutils.models.networks import NETWORKS
 
 SEED = 2014  # of the survey and all else that is random; runs of the course have small ones
@@ -81,8 +82,8 @@ def train(run: Run, name: str, store: Store, split: Split) -> dict:
     plan, recipe, weights = run.plan(name), run.recipe(name), "random"
     arguments = run.arguments(name, store, split)
     if network.pretrained:
-        file, weights = run.initial_weights(name)
-        arguments |= {"initial_weights": file, "seed": run.seed}
+        base, weights = run.initial_weights(name)
+        arguments |= base | {"seed": run.seed}
     keras.utils.set_random_seed(run.seed)
     model = network.build(**arguments)
     examples, say = store.examples(), _saying(network.title, recipe.epochs)
@@ -135,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--ship",
         nargs="?",
         type=Path,
-        const=shipping.PLACE,
+        const=shipped.PLACE,
         metavar="FOLDER",
         help="afterwards write what the kit brings along, into gzutils/trained or another folder",
     )

@@ -22,7 +22,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
-from gzutils.models.networks import NETWORKS
+from gzutils.models.networks import GALAXIES_START, NETWORKS, RANDOM_START
 from gzutils.profiles import PROFILES
 from gzutils.tools import files, records
 
@@ -156,11 +156,14 @@ def _summary(run: Path) -> dict:
     except ValueError:  # the next notebook that begins says what is wrong with it
         made = None
     metrics = _metrics(run)
-    random = {one.get("model") for one in metrics if str(one.get("initial_weights", "")).startswith("random")}
+    started = {one.get("model"): one.get("initial_weights") for one in metrics}
     trained = [one for one in metrics if "versions" in one and "device" in one]
     return {
         "made": made,
-        "random_start": [one.title for one in NETWORKS.values() if one.pretrained and one.name in random],
+        "other_starts": {
+            words: [one.title for one in NETWORKS.values() if one.pretrained and started.get(one.name) == words]
+            for words in (RANDOM_START, GALAXIES_START)
+        },
         "trained": trained[-1] if trained else None,
     }
 

@@ -9,10 +9,9 @@ loads. Called again it goes on where it was.
 """
 
 import argparse
-import io
+import tempfile
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pandas as pd
@@ -25,9 +24,9 @@ from gzutils.learning import training
 from gzutils.learning.augmentation import RandomAffine
 from gzutils.learning.predict import predict
 from gzutils.learning.recipe import Recipe
-from gzutils.models import bases, pretrained
+from gzutils.models import bases, compact, pretrained
 from gzutils.models.networks import NETWORKS
-from gzutils.tools import backend, records
+from gzutils.tools import backend, files, records
 
 # What a turn or a mirror image leaves as it is, and what shows wherever it is not zero.
 PROPERTIES = (
@@ -186,12 +185,12 @@ def errors(model: keras.Model, examples: Examples, split: Split) -> dict[str, fl
     return {name: round(float(e / s), 3) for name, e, s in zip(PROPERTIES, rmse, spread, strict=True) if s > 1e-6}
 
 
-def write_compact(base: keras.Model, path: Path, sample) -> dict[str, str | int]:
+def write_compact(base: keras.Model, path: Path, sample: np.ndarray) -> dict[str, str | int]:
     """Writes a base's weights as a Keras weights file, rounded as far as no feature changes, and packed.
 
-    They are float32 with as few binary digits as do (float16 has 11, but not the range that normalisations need), or as
-    many as `LARGEST` bytes hold; the other digits are zeros, which pack well. A feature's change (the root of its mean
-    square over the galaxies) counts beside the feature's own spread, or a typical one's where its own is smaller.
+    They have as few bits as do, from float16's on, or as many as `LARGEST` bytes hold. A feature's change (the root of
+    its mean square over the galaxies) counts beside the feature's own spread, or a typical one's where its own is
+    smaller.
 
     Args:
         base: with its weights, which are rounded, too.
@@ -204,38 +203,28 @@ def write_compact(base: keras.Model, path: Path, sample) -> dict[str, str | int]
     exact, before = base.get_weights(), base.predict(sample, verbose=0)
     spread = before.std(axis=0)
     spread = np.maximum(spread, np.sqrt(np.mean(spread**2)))
-    plain = path.with_name(f"plain-{path.name}")
-    for digits in range(11, 25):
-        base.set_weights([rounded(values, digits) for values in exact])
-        base.save_weights(plain)
-        content = io.BytesIO()
-        with h5py.File(plain) as source, h5py.File(content, "w") as target:
-            _copy(source, target)
-        if digits > 11 and len(content.getvalue()) > LARGEST:
+    content = b""
+    for bits in range(compact.FLOAT16, compact.FULL + 1):
+        base.set_weights([compact.rounded(values, bits) for values in exact])
+        longer = _content(base)
+        if content and len(longer) > LARGEST:
             break
-        path.write_bytes(content.getvalue())
+        content = longer
         change = np.sqrt(np.mean((base.predict(sample, verbose=0) - before) ** 2, axis=0))
         share = float((change / spread).max())
-        said = f"float32 rounded to {digits} binary digits, which changes no feature of {len(before)} test galaxies by "
+        said = f"float32 rounded to {bits} bits of mantissa, which changes no feature of {len(before)} test galaxies"
         if share <= UNSEEN:
             break
-    plain.unlink()
-    return {"weights": f"{said}more than {share:.1e} of its spread", "bytes": path.stat().st_size}
+    with files.whole_file(path) as beside:
+        beside.write_bytes(content)
+    return {"weights": f"{said} by more than {share:.1e} of its spread", "bytes": len(content)}
 
 
-def rounded(values: np.ndarray, digits: int) -> np.ndarray:
-    """Numbers of any shape, with so many significant binary digits: float32."""
-    fraction, exponent = np.frexp(values.astype(np.float64))
-    return np.ldexp(np.round(fraction * 2**digits) / 2**digits, exponent).astype(np.float32)
-
-
-def _copy(source: h5py.Group, target: h5py.Group) -> None:
-    target.attrs.update(source.attrs)
-    for name, item in source.items():
-        if isinstance(item, h5py.Group):
-            _copy(item, target.create_group(name))
-        else:
-            target.create_dataset(name, data=item[()], compression="gzip", compression_opts=9, shuffle=True)
+def _content(base: keras.Model) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "base.weights.h5"
+        base.save_weights(plain)
+        return compact.packed(plain)
 
 
 def main(words: list[str] | None = None) -> None:

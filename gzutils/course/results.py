@@ -14,12 +14,14 @@ from gzutils.decision_tree import COLUMNS, QUESTIONS
 from gzutils.learning import metrics
 from gzutils.learning.predict import predict
 from gzutils.models import saved
-from gzutils.models.networks import NETWORKS
+from gzutils.models.networks import GALAXIES_START, NETWORKS, RANDOM_START
 from gzutils.tools import files
 from gzutils.tools.progress import in_notebook, progress
 
 # Table 1's models, in its order.
 MODELS = {name: NETWORKS[name] for name in report.RESULTS}
+# What titles add of a base that did not start from ImageNet.
+OTHER_START = {RANDOM_START: ", random initial weights", GALAXIES_START: ", a quarter of the filters"}
 SAME = 5e-4  # RMSEs of one model, measured twice on different devices, differ by less
 
 
@@ -65,8 +67,8 @@ def _open(name: str, run: Run, store: Store, split: Split) -> Finished:
         other = [f"{key} {measured[key]!r}, here {value!r}" for key, value in own.items() if measured[key] != value]
         _training_row(name, measured)
         said = float(measured["rmse"]["test"])
-        if measured["initial_weights"].startswith("random") and MODELS[name].pretrained:
-            title += ", random initial weights"
+        if MODELS[name].pretrained:
+            title += OTHER_START.get(measured["initial_weights"], "")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{folder / 'metrics.json'} is damaged ({error}); {remedy}") from None
     if other:

@@ -48,8 +48,7 @@ class Run:
 
     name: of the run. notebook: the notebook's file name without its ending. profile: what it means. data: "simulated"
     or "kaggle". data_dir: the challenge's files, or None. galaxies: as many at most. seed: of all that is random.
-    asked: the notebook's further parameters by name, see `parameters.PARAMETERS`. place: the run's folder; None:
-    runs/<name> below home.
+    asked: the notebook's further parameters, see `parameters.PARAMETERS`. place: the run's folder; None: runs/<name>.
     """
 
     home: Path
@@ -133,11 +132,7 @@ class Run:
         return study if seeds is None else replace(study, seeds=seeds)
 
     def initial_weights(self, network: str) -> tuple[dict[str, Any], str]:
-        """What a pretrained network starts from here, as INITIAL_WEIGHTS asks: see `pretrained.find_weights`.
-
-        Returns:
-            Arguments of the network's builder, and what they mean in words.
-        """
+        """What a pretrained network starts from, as INITIAL_WEIGHTS asks: what `pretrained.find_weights` returns."""
         required = self.profile.name in ("report", "full")
         return pretrained.find_weights(network, self._asked("INITIAL_WEIGHTS"), required, self.home)
 

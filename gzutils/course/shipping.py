@@ -14,26 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
-import gzutils
 from gzutils.course.runs import Run
 from gzutils.data.simulation import survey
 from gzutils.data.store import Split, Store
 from gzutils.decision_tree import QUESTIONS
 from gzutils.learning import metrics
 from gzutils.learning.predict import predict
-from gzutils.models import saved
+from gzutils.models import compact, saved
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import backend, files, records
 
-PLACE = Path(gzutils.__file__).parent / "trained"
 SHIPPED = ("parallel_cnn", "vision_transformer")
 LARGEST = 5_000_000  # bytes of a network's file
 UNSEEN = 0.001  # a change of a probability that nobody sees
-FLOAT16 = 10  # bits of a float16's mantissa; a float32 has 23
 
 
 def ship(run: Run, store: Store, split: Split, names: Iterable[str], place: Path | str) -> list[Path]:
@@ -42,7 +38,7 @@ def ship(run: Run, store: Store, split: Split, names: Iterable[str], place: Path
     Args:
         run, store, split: see `large_run.open_run`.
         names: of networks that were trained as the run says; the kit brings along `SHIPPED` at most.
-        place: the folder to write; the kit's own is `PLACE`.
+        place: the folder to write; the kit's own is `models.shipped.PLACE`.
 
     Raises:
         ValueError: a network does not get small enough without changing what it says.
@@ -70,8 +66,8 @@ def _ship_network(run: Run, name: str, store: Store, split: Split, place: Path) 
     model.set_weights(exact)
     before, labels = predict(model, store.images, split.test), store.labels[split.test]
     path = place / f"{name}.keras"
-    for bits in range(FLOAT16, 24):
-        model.set_weights([rounded(values, bits) for values in exact])
+    for bits in range(compact.FLOAT16, compact.FULL + 1):
+        model.set_weights([compact.rounded(values, bits) for values in exact])
         after = predict(model, store.images, split.test)
         change = float(np.abs(after - before).max())
         if change < UNSEEN:
@@ -114,41 +110,19 @@ def _ship_network(run: Run, name: str, store: Store, split: Split, place: Path) 
     return [path, path.with_suffix(".json")]
 
 
-def rounded(values: np.ndarray, bits: int) -> np.ndarray:
-    """Float32 values (...) rounded to so many bits of mantissa, 1 to 23; float16 has 10, but not this range."""
-    spare = 23 - bits
-    if not spare or values.dtype != np.float32:
-        return values
-    # Half of what is cut off is added, which rounds; a carry out of the mantissa raises the exponent, as it should.
-    whole = np.ascontiguousarray(values, np.float32).view(np.uint32) + np.uint32(1 << spare >> 1)
-    return (whole & np.uint32(0xFFFFFFFF << spare & 0xFFFFFFFF)).view(np.float32)
-
-
 def _packed(model: keras.Model) -> bytes:
     """A `.keras` file as Keras writes it, but for the weights: their bytes sorted by place and deflated."""
-    packed, weights = io.BytesIO(), io.BytesIO()
+    content = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "model.keras"
         model.save(plain)
         with zipfile.ZipFile(plain) as archive:
             parts = {name: archive.read(name) for name in archive.namelist()}
-    with h5py.File(io.BytesIO(parts["model.weights.h5"])) as there, h5py.File(weights, "w") as here:
-        _copy(there, here)
-    parts["model.weights.h5"] = weights.getvalue()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return packed.getvalue()
-
-
-def _copy(there: h5py.Group, here: h5py.Group) -> None:
-    here.attrs.update(there.attrs)
-    for name, part in there.items():
-        if isinstance(part, h5py.Group):
-            _copy(part, here.create_group(name))
-        else:
-            filters = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if part.size > 64 else {}
-            here.create_dataset(name, data=part[()], **filters).attrs.update(part.attrs)
+    parts["model.weights.h5"] = compact.packed(io.BytesIO(parts["model.weights.h5"]))
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return content.getvalue()
 
 
 def _data(run: Run, store: Store, measured: dict[str, Any]) -> dict[str, Any]:

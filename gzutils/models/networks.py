@@ -12,6 +12,10 @@ from gzutils.data.view import REPORT_VIEW, View
 if TYPE_CHECKING:
     import keras
 
+# What a pretrained base may start from other than ImageNet, in words for titles and tables.
+RANDOM_START = "random initial weights"
+GALAXIES_START = "simulated galaxies' properties (a quarter of the filters)"
+
 
 @dataclass(frozen=True)
 class Network:

@@ -21,6 +21,7 @@ from gzutils import parameters
 from gzutils.data.view import REPORT_VIEW
 from gzutils.models import bases
 from gzutils.models.answers import answers
+from gzutils.models.networks import GALAXIES_START, RANDOM_START
 from gzutils.tools.files import first_line
 from gzutils.tools.progress import Line
 
@@ -141,7 +142,7 @@ def find_weights(network: str, wanted: str | None, required: bool, home: Path | 
         ValueError: there is no such file, or the ImageNet weights are needed and can't be had; it says what to do.
     """
     if wanted == "random":
-        return {"initial_weights": "random", "width": 1.0}, "random initial weights"
+        return {"initial_weights": "random", "width": 1.0}, RANDOM_START
     if wanted not in (None, "imagenet", "galaxies"):
         path = Path(home) / Path(wanted).expanduser()
         if not path.is_file():
@@ -154,11 +155,8 @@ def find_weights(network: str, wanted: str | None, required: bool, home: Path | 
             if wanted or required:
                 raise
     if wanted or shipped_file(network).is_file():
-        return (
-            {"initial_weights": "galaxies", "width": SHIPPED_WIDTH},
-            "simulated galaxies' properties (a quarter of the filters)",
-        )
-    return {"initial_weights": "random", "width": 1.0}, "random initial weights"
+        return {"initial_weights": "galaxies", "width": SHIPPED_WIDTH}, GALAXIES_START
+    return {"initial_weights": "random", "width": 1.0}, RANDOM_START
 
 
 def shipped_file(network: str) -> Path:

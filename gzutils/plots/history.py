@@ -44,6 +44,36 @@ def training_history(
     return figure
 
 
+def several_trainings(trainings: dict[str, tuple[pd.DataFrame, int]], mean_guess: float, floor: float | None) -> Figure:
+    """The RMSE after each epoch of several trainings on the same galaxies, a panel each, on one scale.
+
+    Args:
+        trainings: title -> history (columns epoch, rmse, val_rmse) and best epoch.
+        mean_guess: RMSE of guessing the training galaxies' mean answers. floor: of the best possible network, or None.
+    """
+    rows = -(-len(trainings) // 2)
+    size = (style.WIDTH, 2.7 * rows + 0.6)
+    figure, panels = plt.subplots(rows, 2, figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for axes in panels.ravel()[len(trainings) :]:
+        axes.set_visible(False)
+    for axes, (title, (history, best_epoch)) in zip(panels.flat, trainings.items(), strict=False):
+        axes.plot(history["epoch"], history["rmse"], color=style.TRAINING, label="training (dropout on)")
+        axes.plot(history["epoch"], history["val_rmse"], color=style.VALIDATION, label="validation")
+        axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label="best epoch")
+        axes.axhline(mean_guess, color=style.SKY, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
+        if floor is not None:
+            axes.axhline(floor, color=style.GREEN, linestyle="-.", label=f"noise floor: {floor:.4f}")
+        axes.set_title(f"{title}: best epoch {best_epoch}", fontsize=10)
+        axes.set(xlabel="epoch", xlim=(0, None))
+    for axes in panels[:, 0]:
+        axes.set_ylabel("RMSE")
+    # A network may be worse than any guess for some epochs, which would leave the rest a thin band.
+    shown = [history[["rmse", "val_rmse"]].iloc[len(history) // 20 :].max().max() for history, _ in trainings.values()]
+    panels[0, 0].set_ylim(0 if floor is None else 0.9 * floor, 1.05 * max(*shown, mean_guess))
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5, fontsize=8)
+    return figure
+
+
 def rmse_by_question(values: dict[str, dict[int, float]]) -> Figure:
     """RMSE of each question, one bar a predictor (name -> `metrics.rmse_by_question`)."""
     figure, axes = plt.subplots(figsize=(style.WIDTH, 4.8))

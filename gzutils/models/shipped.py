@@ -1,0 +1,68 @@
+"""The networks that the kit brings along, each with a card beside it that says what it learned from and how well.
+
+`gzutils/trained/NAME.keras` and `NAME.json`; `course.shipping` wrote both.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import gzutils
+from gzutils.models import saved
+from gzutils.models.networks import NETWORKS
+from gzutils.tools import records
+
+PLACE = Path(gzutils.__file__).parent / "trained"
+CARD = ("network", "sha256", "data", "training", "test", "weaknesses")  # what a card has at least
+REMEDY = "fetch it again (git checkout, or install the kit anew)"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A network that came with the kit. model: float32, uint8 (N, 64, 64, 3) -> (N, 37). card: a dictionary."""
+
+    name: str
+    model: keras.Model
+    card: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """For figures and tables."""
+        return f"{NETWORKS[self.name].title} that comes with the kit"
+
+
+def names(place: Path | str | None = None) -> list[str]:
+    """The networks of the kit's table that are in a folder (None: `PLACE`), with their cards or without."""
+    return [name for name in NETWORKS if (Path(place or PLACE) / f"{name}.keras").is_file()]
+
+
+def read_card(name: str, place: Path | str | None = None) -> dict[str, Any]:
+    """A shipped network's card, without opening the network.
+
+    Raises:
+        ValueError: there is no such network, or its card is damaged.
+    """
+    path = Path(place or PLACE) / f"{name}.json"
+    if not path.is_file():
+        there = ", ".join(names(place)) or "none"
+        raise ValueError(f"the kit brings no network {name!r} along with a card {path}; there: {there}")
+    try:
+        return records.read_record(path, *CARD)
+    except ValueError as error:
+        raise ValueError(f"{str(error).split('; ')[0]}; {REMEDY}") from None
+
+
+def open_network(name: str, place: Path | str | None = None) -> Shipped:
+    """A shipped network with its card, after its checksum was compared.
+
+    Raises:
+        ValueError: there is no such network, or its file or card is damaged.
+    """
+    card, path = read_card(name, place), Path(place or PLACE) / f"{name}.keras"
+    if not path.is_file():
+        raise ValueError(f"there is no {path} beside its card; {REMEDY}")
+    if records.sha256(path) != card["sha256"]:
+        raise ValueError(f"{path} is damaged or another than its card says (checksum); {REMEDY}")
+    return Shipped(name, saved.load(path), card)
