@@ -5,7 +5,7 @@ Rooms, from the top; imports run downward only, and a test holds them to it:
     course/     what notebooks and run_all.sh use: runs results measure submission colab pipeline pages …
     plots/      one function a figure
     profiles    what smoke, quick, report and full mean: a plan a network
-    learning/   recipe training checkpoint batches augmentation losses features predict metrics grad_cam
+    learning/   recipe training checkpoint batches augmentation losses features predict baselines metrics grad_cam
     models/     one network a file; networks (their table), tree_head, saved
     data/       challenge download solutions simulation/ jpegs preprocessing view store own_images morphometry; no Keras
     tools/      files records sources progress workers processor backend

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from tiny_store import make_tiny_store
 
@@ -65,6 +66,104 @@ def test_the_interval_of_a_gain_holds_the_truth_19_times_in_20():
         holds += low <= 0 <= high
     assert 88 <= holds <= 99
     assert metrics.gain_interval(labels, labels, labels) == (0, 0, 0)
+
+
+def test_overfitting_is_found_where_it_is_and_not_where_chance_is():
+    """Twenty-odd pairs of sets with the same errors: 0 lies in about 95 % of the intervals, and not if one is worse."""
+    rng = np.random.default_rng(0)
+    holds = 0
+    for _ in range(200):
+        (labels, others), sizes = (np.zeros((count, 37)) for count in (600, 150)), rng.gamma(4, 0.05, 750)
+        here, there = (
+            rng.normal(size=one.shape) * of[:, None] for one, of in ((labels, sizes[:600]), (others, sizes[600:]))
+        )
+        gap, low, high = metrics.overfitting(here, labels, there, others)
+        assert gap == pytest.approx(metrics.rmse(there, others) - metrics.rmse(here, labels), abs=1e-12)
+        holds += low <= 0 <= high
+    assert 180 <= holds <= 198
+    _, low, _ = metrics.overfitting(here, labels, 2 * there, others)
+    assert low > 0
+
+
+def votes_and_guesses(count=400):
+    rng = np.random.default_rng(0)
+    labels = rng.random((count, 37))
+    return labels, labels + rng.normal(0, 0.1, labels.shape), labels + rng.normal(0, 0.2, labels.shape)
+
+
+def test_a_comparison_says_who_is_ahead_whichever_way_it_goes():
+    labels, good, bad = votes_and_guesses()
+    gain, low, high = metrics.gain_interval(bad, good, labels)
+    errors = f"{metrics.rmse(good, labels):.4f} against {metrics.rmse(bad, labels):.4f}"
+    assert measure.compared_in_words("the network", "the guess", good, bad, labels) == (
+        f"the network beats the guess, by {gain:.4f} (test RMSE {errors}); "
+        f"the 95 % interval {low:.4f} to {high:.4f} holds no 0"
+    )
+    _, low, high = metrics.gain_interval(good, bad, labels)
+    turned_round = measure.compared_in_words("the network", "the guess", bad, good, labels)
+    assert turned_round.startswith(f"the network is behind the guess, by {gain:.4f} (test RMSE ")
+    assert turned_round.endswith(f"the 95 % interval {-high:.4f} to {-low:.4f} holds no 0")
+    assert 0 < -high < gain < -low
+
+
+def test_a_comparison_of_equals_decides_nothing_and_neither_does_one_galaxy():
+    labels, good, bad = votes_and_guesses()
+    equal = measure.compared_in_words("A", "B", good, labels + (labels - good), labels)
+    assert equal.startswith("A can't be told from B (test RMSE ")
+    assert equal.endswith("holds 0")
+    assert "holds 0" in measure.compared_in_words("A", "B", good, good, labels)
+    alone = measure.compared_in_words("A", "B", good[:1], bad[:1], labels[:1])
+    assert alone.startswith("one galaxy can't tell A from B")
+
+
+def trained_with(val_rmse, rmse):
+    history = pd.DataFrame({"epoch": range(1, len(rmse) + 1), "rmse": rmse, "val_rmse": val_rmse})
+    return training.Trained(history, int(np.argmin(val_rmse)) + 1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("val_rmse", "epochs", "words"),
+    [
+        ([0.3, 0.2, 0.1], 3, "all 3 epochs were run, and the last was the best: it still became better"),
+        ([0.3, 0.1, 0.1], 3, "all 3 epochs were run, and epoch 2 was the best"),
+        (
+            [0.3, 0.1, 0.2],
+            3,
+            "all 3 epochs were run, and epoch 2 was the best; since then the training RMSE fell by 0.0500 and the "
+            "validation RMSE rose by 0.1000",
+        ),
+        (
+            [0.1, 0.2, 0.3],
+            9,
+            "early stopping ended it after epoch 3: there was no better one after epoch 1; since then the training "
+            "RMSE fell by 0.1500 and the validation RMSE rose by 0.2000",
+        ),
+    ],
+)
+def test_the_end_of_a_training_in_words(val_rmse, epochs, words):
+    measured = {"overfitting": (0.01, 0.005, 0.015), "rmse": {"train": 0.1, "validation": 0.11}}
+    lines = measure.training_in_words(measured, trained_with(val_rmse, [0.25, 0.15, 0.1]), Recipe(epochs, epochs))
+    assert lines.splitlines()[0] == words
+
+
+@pytest.mark.parametrize(
+    ("overfitting", "words"),
+    [
+        ((0.01, 0.005, 0.015), "it overfits by 0.0100 (95 % interval 0.0050 to 0.0150)"),
+        (
+            (0.01, -0.005, 0.025),
+            "no overfitting can be seen, a difference of +0.0100 (95 % interval -0.0050 to +0.0250)",
+        ),
+        ((-0.01, -0.02, -0.001), "no overfitting can be seen, a difference of -0.0100"),
+    ],
+)
+def test_overfitting_in_words(overfitting, words):
+    measured = {"overfitting": overfitting, "rmse": {"train": 0.1, "validation": 0.11}}
+    line = measure.training_in_words(measured, trained_with([0.3, 0.2], [0.3, 0.2]), Recipe(2, 2)).splitlines()[1]
+    assert line.startswith(
+        "without augmentation and dropout its RMSE is 0.1000 for the training galaxies and 0.1100 for "
+    )
+    assert words in line
 
 
 def test_perfect_predictions_are_calibrated_and_every_share_is_counted():
@@ -204,6 +303,8 @@ def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
         measured
     )
     assert measured["versions"]["keras"] == keras.__version__
+    assert {"threads", "instruction_set"} <= set(measured)
+    assert measured["overfitting"][0] == pytest.approx(measured["rmse"]["validation"] - measured["rmse"]["train"])
     given = {part: np.full((len(rows), 37), 0.5) for part, rows in vars(split).items()}
     from_given = measure.measure(model, trained, recipe, run, store, split, "random", given)
     assert from_given["rmse"]["test"] == pytest.approx(metrics.rmse(given["test"], store.labels[split.test]))

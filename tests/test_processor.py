@@ -41,7 +41,7 @@ def test_linux_says_which_instructions_there_are(tmp_path, monkeypatch, machine,
             {"baseline": ["SSE2"], "found": ["FMA3", "AVX2", "AVX512F"]},
             "x86-64 AVX2 FMA AVX512F",
         ),  # NumPy 1.26
-        ("AMD64", {"baseline": ["X86_V2"], "found": ["X86_V3"]}, "x86-64 AVX2 FMA"),  # NumPy 2.4
+        ("AMD64", {"baseline": ["X86_V2"], "found": ["X86_V3"]}, "x86-64 AVX2 FMA"),  # 2.4
         ("", {}, "unknown, instructions unknown"),
     ],
 )

@@ -38,13 +38,13 @@ def open_run(
     seed: int = SEED,
     epochs: int | None = None,
     precision: str = "float32",
-    initial_weights: str | None = None,
+    initial_weights: str = "galaxies",
 ) -> Run:
     """The large run in a folder; `replace(run, notebook=...)` gives each network's part of it.
 
     Args:
         epochs: of the parallel CNN and the ViT; None: as `profiles.LARGE` says.
-        initial_weights: of VGG16 and ResNet50, see `pretrained.find_weights`; None: ImageNet's, which have to be there.
+        initial_weights: of VGG16 and ResNet50, see `pretrained.find_weights`.
     """
     parameters.whole_number("GALAXIES", galaxies, parameters.FEWEST_GALAXIES)
     parameters.whole_number("SEED", seed, least=0)
@@ -59,7 +59,7 @@ def open_run(
         }
         profile = replace(profile, plans=plans)
     folder = Path(folder).absolute()
-    asked = {"PRECISION": precision, "INITIAL_WEIGHTS": initial_weights or "imagenet"}
+    asked = {"PRECISION": precision, "INITIAL_WEIGHTS": initial_weights}
     return Run(
         home=runs.home(),
         name=folder.name,

@@ -43,6 +43,7 @@ def measure(
     the best epoch (training galaxies augmented, dropout on), the way the report gives its training and validation RMSE.
     `predicted`, by part of the split, is made with the model where it is not given.
     `noise_floor_test_rmse` is what the best possible model would reach; None (null) for real galaxies.
+    `overfitting` is by how much the validation RMSE is higher than the training RMSE, with its interval.
     """
     parts = vars(split)
     predicted = predicted or {part: predict(model, store.images, rows) for part, rows in parts.items()}
@@ -60,6 +61,9 @@ def measure(
         **_of_training(model, trained),
         "rmse": {part: metrics.rmse(predicted[part], store.labels[rows]) for part, rows in parts.items()},
         "rmse_during_training": {"train": trained.best.get("rmse"), "validation": trained.best.get("val_rmse")},
+        "overfitting": metrics.overfitting(
+            predicted["train"], store.labels[split.train], predicted["validation"], store.labels[split.validation]
+        ),
         "test_rmse_interval": metrics.rmse_interval(predicted["test"], test_labels),
         "test_rmse_by_question": metrics.rmse_by_question(predicted["test"], test_labels),
         "test_constraint_violation": metrics.constraint_violation(predicted["test"]),
@@ -87,22 +91,52 @@ def in_words(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def gain_in_words(better: str, worse: str, after: np.ndarray, before: np.ndarray, labels: np.ndarray) -> str:
-    """A sentence on whether one predictor beats another on the same galaxies, by how much, and whether by chance.
+def compared_in_words(name: str, other: str, predicted: np.ndarray, others: np.ndarray, labels: np.ndarray) -> str:
+    """A sentence that says whether one prediction's test RMSE is lower than another's, by the paired interval.
 
     Args:
-        better, worse: what they are called, if it comes as expected; the sentence says what came.
-        after, before: their predictions. labels: of the galaxies. All (N, 37).
+        name, other: what they are, in words that can stand in the middle of a sentence.
+        predicted, others: their probabilities for the same galaxies, (N, 37) each. labels: the votes', (N, 37).
     """
-    gain, low, high = metrics.gain_interval(before, after, labels)
-    if low <= 0 <= high:
-        return (
-            f"{better} and {worse} differ by {abs(gain):.4f} of RMSE in favour of {better if gain > 0 else worse}; the "
-            f"95 % interval of the gain, {low:.4f} to {high:.4f}, holds 0: other galaxies might show the contrary."
+    gain, low, high = metrics.gain_interval(others, predicted, labels)
+    errors = f"test RMSE {metrics.rmse(predicted, labels):.4f} against {metrics.rmse(others, labels):.4f}"
+    if len(labels) < 2:
+        return f"one galaxy can't tell {name} from {other} ({errors})"
+    if low > 0:
+        return f"{name} beats {other}, by {gain:.4f} ({errors}); the 95 % interval {low:.4f} to {high:.4f} holds no 0"
+    if high < 0:
+        loss = f"{-high:.4f} to {-low:.4f}"
+        return f"{name} is behind {other}, by {-gain:.4f} ({errors}); the 95 % interval {loss} holds no 0"
+    interval = f"the 95 % interval of the difference, {low:+.4f} to {high:+.4f}, holds 0"
+    return f"{name} can't be told from {other} ({errors}): {interval}"
+
+
+def training_in_words(measured: dict[str, Any], trained: Trained, recipe: Recipe) -> str:
+    """How a training ended, and whether the network overfits: a sentence a line, computed from what was measured.
+
+    Args:
+        measured: see `measure`.
+    """
+    epochs, best, history = len(trained.history), trained.best_epoch, trained.history
+    if epochs < recipe.epochs:
+        lines = [f"early stopping ended it after epoch {epochs}: there was no better one after epoch {best}"]
+    elif best < epochs:
+        lines = [f"all {epochs} epochs were run, and epoch {best} was the best"]
+    else:
+        lines = [f"all {epochs} epochs were run, and the last was the best: it still became better"]
+    learned, unseen = (history[column].iloc[-1] - history[column][best - 1] for column in ("rmse", "val_rmse"))
+    if learned < 0 < unseen:
+        lines[0] += (
+            f"; since then the training RMSE fell by {-learned:.4f} and the validation RMSE rose by {unseen:.4f}"
         )
-    if gain < 0:
-        better, worse, gain, low, high = worse, better, -gain, -high, -low
-    return f"{better} beats {worse} by {gain:.4f} of RMSE (95 % interval {low:.4f} to {high:.4f}, which holds no 0)."
+    gap, low, high = measured["overfitting"]
+    errors = {part: f"{measured['rmse'][part]:.4f}" for part in ("train", "validation")}
+    verdict = f"by {gap:.4f} (95 % interval {low:.4f} to {high:.4f})"
+    if low <= 0:
+        verdict = f"a difference of {gap:+.4f} (95 % interval {low:+.4f} to {high:+.4f})"
+    meaning = "it overfits " if low > 0 else "no overfitting can be seen, "
+    words = f"without augmentation and dropout its RMSE is {errors['train']} for the training galaxies and "
+    return "\n".join([*lines, f"{words}{errors['validation']} for the validation galaxies: {meaning}{verdict}"])
 
 
 def beside_the_report(

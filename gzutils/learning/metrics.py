@@ -59,6 +59,26 @@ def gain_interval(
     return rmse(before, labels) - rmse(after, labels), *interval
 
 
+def overfitting(
+    predicted: np.ndarray, labels: np.ndarray, other_predicted: np.ndarray, other_labels: np.ndarray
+) -> tuple[float, float, float]:
+    """By how much a network's RMSE on other galaxies is higher than on its training galaxies, and the 95 % interval.
+
+    The two sets share no galaxy, so that their variances add up. That of an RMSE follows from the galaxies' mean
+    squared differences e by the delta method: var(e) / (4 n mean(e)).
+
+    Args:
+        predicted, labels: of the training galaxies, (N, 37) each. other_predicted, other_labels: of the others.
+
+    Returns:
+        difference, low, high.
+    """
+    here, there = _squared(predicted, labels), _squared(other_predicted, other_labels)
+    variance = sum(one.var() / (4 * len(one) * max(one.mean(), 1e-12)) for one in (here, there))
+    difference = float(np.sqrt(there.mean()) - np.sqrt(here.mean()))
+    return difference, difference - 1.96 * float(np.sqrt(variance)), difference + 1.96 * float(np.sqrt(variance))
+
+
 def ratio_interval(
     values: np.ndarray, chance: np.ndarray, seed: int = 0, draws: int = 2000
 ) -> tuple[float, float, float]:
