@@ -99,7 +99,9 @@ PARAMETERS = {
         'name of the folder under runs/ for the results; None: "<profile>-<data>"',
         lambda name, value: run_name(value),
     ),
-    "SEED": Parameter(0, "the same seed gives the same result", _whole(0)),
+    "SEED": Parameter(
+        0, "of all that is random; the same seed gives the same result on one kind of machine (README)", _whole(0)
+    ),
     "EPOCHS": Parameter(None, "passes over the training galaxies, at most; None: as the profile says", _whole(1)),
     "CONSTRAINT_WEIGHT": Parameter(None, "lambda of the loss; None: as the profile says (0.001)", weight),
     "DEPTH": Parameter(

@@ -20,6 +20,11 @@ def some(galaxies=40, width=7, answers=5, seed=0):
     return features.astype(np.float32), labels.astype(np.float32)
 
 
+def fit(features, answers, *others, size=1000, **more):
+    chunks = [(features[start : start + size], answers[start : start + size]) for start in range(0, len(answers), size)]
+    return baselines.fit_ridge(iter(chunks), *others, **more)
+
+
 def by_least_squares(features, answers, penalty):
     """The same as a least squares problem with a row more for each feature, which asks its weight to be 0."""
     count, width = features.shape
@@ -37,26 +42,28 @@ def by_least_squares(features, answers, penalty):
 def test_the_closed_form_is_the_least_squares_solution_with_fewer_galaxies_than_features_too(penalty, galaxies, width):
     features, answers = some(galaxies, width)
     others, votes = some(25, width, seed=1)
-    ridge = baselines.fit_ridge(features, answers, others, votes, (penalty,))
+    ridge = fit(features, answers, others, votes, penalties=(penalty,))
     expected = by_least_squares(features, answers, penalty)(others)
     np.testing.assert_allclose(ridge.predict(others), expected, atol=1e-5)
 
 
-def test_the_galaxies_may_come_in_any_number_of_chunks(monkeypatch):
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_the_galaxies_may_come_in_chunks_of_any_size(size):
+    """Sorted by a feature, so that the first chunk's mean is far from the mean."""
     features, answers = some(40)
-    whole = baselines.fit_ridge(features, answers, features, answers)
-    monkeypatch.setattr(baselines, "CHUNK", 7)
-    chunked = baselines.fit_ridge(features, answers, features, answers)
-    np.testing.assert_allclose(chunked.weights, whole.weights, atol=1e-10)
+    order = features[:, 0].argsort()
+    whole = fit(features, answers, features, answers)
+    chunked = fit(features[order], answers[order], features, answers, size=size)
+    np.testing.assert_allclose(chunked.weights, whole.weights, atol=1e-9)
     np.testing.assert_allclose(chunked.predict(features), whole.predict(features), atol=1e-6)
 
 
 def test_a_feature_that_is_always_the_same_changes_nothing_whatever_it_is_elsewhere():
     features, answers = some(40)
     others, votes = some(25, seed=1)
-    plain = baselines.fit_ridge(features, answers, others, votes)
+    plain = fit(features, answers, others, votes)
     constant = np.full((40, 2), (0.0, 0.1), np.float32)
-    more = baselines.fit_ridge(np.hstack([features, constant]), answers, np.hstack([others, others[:, :2]]), votes)
+    more = fit(np.hstack([features, constant]), answers, np.hstack([others, others[:, :2]]), votes)
     assert not more.weights[-2:].any()
     strange = np.hstack([others, np.full((25, 2), 1e6, np.float32)])
     np.testing.assert_allclose(more.predict(strange), plain.predict(others), atol=1e-6)
@@ -65,7 +72,7 @@ def test_a_feature_that_is_always_the_same_changes_nothing_whatever_it_is_elsewh
 def test_features_that_say_nothing_give_the_mean():
     _, answers = some(40)
     constant = np.full((40, 3), 7, np.float32)
-    ridge = baselines.fit_ridge(constant, answers, constant, answers)
+    ridge = fit(constant, answers, constant, answers)
     np.testing.assert_allclose(ridge.predict(constant), np.tile(answers.mean(axis=0), (40, 1)), atol=1e-6)
 
 
@@ -73,29 +80,29 @@ def test_scale_and_order_of_the_features_change_nothing():
     features, answers = some(40)
     others, votes = some(25, seed=1)
     scaled = np.linspace(0.01, 100, features.shape[1], dtype=np.float32)
-    plain = baselines.fit_ridge(features, answers, others, votes).predict(others)
-    changed = baselines.fit_ridge((features * scaled)[:, ::-1], answers, (others * scaled)[:, ::-1], votes)
+    plain = fit(features, answers, others, votes).predict(others)
+    changed = fit((features * scaled)[:, ::-1], answers, (others * scaled)[:, ::-1], votes)
     np.testing.assert_allclose(changed.predict((others * scaled)[:, ::-1]), plain, atol=1e-4)
 
 
 def test_the_validation_galaxies_choose_the_penalty_and_nothing_else():
     features, answers = some(12, 30)
     others, votes = some(200, 30, seed=1)
-    chosen = baselines.fit_ridge(features, answers, others, votes)
+    chosen = fit(features, answers, others, votes)
     errors = {
         penalty: metrics.rmse(by_least_squares(features, answers, penalty)(others), votes)
         for penalty in baselines.PENALTIES
     }
     assert chosen.penalty == min(errors, key=errors.get)
-    trained = baselines.fit_ridge(features, answers, features, answers)
+    trained = fit(features, answers, features, answers)
     assert trained.penalty == baselines.PENALTIES[0] < chosen.penalty  # by its own galaxies: as free as it may be
-    same = baselines.fit_ridge(features, answers, others, votes, (chosen.penalty,))
+    same = fit(features, answers, others, votes, penalties=(chosen.penalty,))
     np.testing.assert_array_equal(same.weights, chosen.weights)
 
 
 def test_its_answers_are_shares():
     features, answers = some(40)
-    ridge = baselines.fit_ridge(features, answers, features, answers, (1e-9,))
+    ridge = fit(features, answers, features, answers, penalties=(1e-9,))
     far = ridge.predict(100 * features)
     assert (far.min(), far.max(), far.dtype) == (0, 1, np.float32)
 
@@ -109,13 +116,14 @@ def test_the_filters_are_the_same_for_a_seed_and_no_signal_dies_out():
     assert (features.std(axis=0) > 1e-3).mean() > 0.8
 
 
-def test_it_learns_from_the_training_galaxies_alone(tmp_path):
+def test_it_learns_from_the_training_galaxies_alone(tmp_path, monkeypatch):
     """Answers that are the picture's brightness; the others' labels count for the penalty at most."""
     store = make_tiny_store(tmp_path / "store", count=60)
     light = np.random.default_rng(0).integers(10, 245, 60).astype(np.uint8)
     images = np.broadcast_to(light[:, None, None, None], store.images.shape)
     labels = np.repeat(light[:, None] / 255, 37, axis=1).astype(np.float32)
     split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
+    monkeypatch.setattr(baselines, "CHUNK", 13)
     told = replace(store, images=images, labels=labels)
     predicted = baselines.ridge_prediction(told, split, split.test)
     assert predicted.shape == (10, 37)

@@ -23,13 +23,19 @@ def run_all(*arguments, script=ROOT / "run_all.sh", cwd="/", **environment):
 def test_defaults():
     options = parse([])
     assert (options.profile, options.data, options.data_dir, options.galaxies) == ("quick", "simulated", None, None)
-    assert (options.run, options.fresh) == ("quick-simulated", False)
+    assert (options.run, options.seed, options.fresh) == ("quick-simulated", 0, False)
+
+
+def test_another_seed_is_another_run():
+    assert parse(["--seed", "1"]).run == "quick-simulated-seed-1"
+    assert parse(["--seed", "0"]).run == "quick-simulated"
+    assert parse(["--seed", "2", "--run", "mine"]).run == "mine"
 
 
 def test_help_explains_every_option_and_profile():
     result = run_all("--help")
     assert result.returncode == 0
-    options = ("--profile", "--data", "--data-dir", "--galaxies", "--run", "--only", "--from", "--fresh")
+    options = ("--profile", "--data", "--data-dir", "--galaxies", "--seed", "--run", "--only", "--from", "--fresh")
     for word in (*options, "--precision", "--devices", "test"):
         assert word in result.stdout
     assert "quick    minutes on two cores" in result.stdout
@@ -50,6 +56,8 @@ def test_another_copy_in_the_current_directory_is_not_taken(tmp_path):
         (["--galaxies", "4"], "GALAXIES is 4; it has to be a whole number, 5 or more"),
         (["--data", "kaggle", "--data-dir", "/no/such/folder"], "there is no /no/such/folder"),
         (["--data-dir", "/"], "--data-dir goes with --data kaggle"),
+        (["--seed", "-1"], "SEED is -1; it has to be a whole number, 0 or more"),
+        (["--seed", "1", "--store-outputs"], "on simulated galaxies, with seed 0"),
         (["--devices", "0"], "DEVICES is 0; it has to be a whole number, 1 or more"),
         (["--precision", "float16"], "'float16'"),
         (["--profile", "report", "--precision", "mixed_float16"], "the profile report is always float32"),

@@ -69,7 +69,7 @@ def test_the_interval_of_a_gain_holds_the_truth_19_times_in_20():
 
 
 def test_overfitting_is_found_where_it_is_and_not_where_chance_is():
-    """Twenty-odd pairs of sets with the same errors: 0 lies in about 95 % of the intervals, and not if one is worse."""
+    """200 pairs of sets with the same errors: 0 lies in about 95 % of the intervals, and not if one is worse."""
     rng = np.random.default_rng(0)
     holds = 0
     for _ in range(200):

@@ -52,6 +52,15 @@ def executed(project):
     return names
 
 
+def test_a_seed_reaches_the_notebooks_and_gives_the_run_its_name(project):
+    """A run takes what `runs.begin` understands, whether the notebook's own cell has it or not."""
+    seed = "runs = __import__('types').SimpleNamespace(begin=print)\nruns.begin(SEED)"
+    write_notebook(project / "notebooks" / "01_first.ipynb", seed)
+    assert pipeline.main(["--profile", "smoke", "--seed", "7", "--only", "01"]) == 0
+    ran = nbformat.read(project / "runs/smoke-simulated-seed-7/notebooks/01_first.ipynb", 4)
+    assert ran.cells[-1].outputs[0].text == "7\n"
+
+
 def test_all_run_in_order_and_a_second_call_runs_nothing(project, capsys):
     assert pipeline.main(["--profile", "smoke"]) == 0
     assert executed(project) == ["01_first", "02_second", "03_third"]

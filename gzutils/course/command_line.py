@@ -11,8 +11,8 @@ from gzutils.profiles import PROFILES
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The options as a namespace: profile, data, data_dir, galaxies, run, precision, devices, only, start, fresh,
-    store_outputs.
+    """The options as a namespace: profile, data, data_dir, galaxies, seed, run, precision, devices, only, start,
+    fresh, store_outputs.
 
     Wrong options end the program with one sentence that says why.
     """
@@ -43,10 +43,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="how many galaxies (default: as the profile says)",
     )
     parser.add_argument(
+        "--seed",
+        type=_whole_number("SEED", 0),
+        metavar="N",
+        default=0,
+        help="of all that is random; another one also names another run (default: 0)",
+    )
+    parser.add_argument(
         "--run",
         type=_checked(parameters.run_name),
         metavar="NAME",
-        help="folder of the results under runs/ (default: PROFILE-DATA)",
+        help="folder of the results under runs/ (default: PROFILE-DATA, with another seed than 0 PROFILE-DATA-seed-N)",
     )
     parser.add_argument(
         "--precision",
@@ -74,11 +81,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error("--data-dir goes with --data kaggle")
     if options.profile == "report" and options.precision != "float32":
         parser.error("the profile report is always float32; --precision goes with full")
-    if options.store_outputs and (options.profile, options.data, options.galaxies) != ("quick", "simulated", None):
-        parser.error("--store-outputs goes with the profile quick on simulated galaxies")
+    stored = (options.profile, options.data, options.galaxies, options.seed) == ("quick", "simulated", None, 0)
+    if options.store_outputs and not stored:
+        parser.error("--store-outputs goes with the profile quick on simulated galaxies, with seed 0")
     if options.only and options.start:
         parser.error("--only and --from exclude each other")
-    options.run = options.run or f"{options.profile}-{options.data}"
+    seed = f"-seed-{options.seed}" if options.seed else ""
+    options.run = options.run or f"{options.profile}-{options.data}{seed}"
     return options
 
 

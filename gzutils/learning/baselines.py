@@ -5,6 +5,7 @@ unsupervised feature learning"); a ridge regression (Hoerl and Kennard 1970) mak
 are no epochs and no gradients. A network that does no better has learned nothing worth its training.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import keras
@@ -16,7 +17,7 @@ from gzutils.learning import metrics
 from gzutils.learning.predict import predict
 
 PENALTIES = tuple(np.geomspace(0.01, 1000, 11))  # times the number of galaxies
-CHUNK = 4096  # galaxies that are in float64 at one time
+CHUNK = 2048  # galaxies that are in float64 at one time
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ class Ridge:
 
 
 def fit_ridge(
-    features: np.ndarray,
-    answers: np.ndarray,
+    training: Iterable[tuple[np.ndarray, np.ndarray]],
     validation_features: np.ndarray,
     validation_answers: np.ndarray,
     penalties: tuple[float, ...] = PENALTIES,
@@ -50,28 +50,30 @@ def fit_ridge(
     """Solves (X'X + penalty n 1) W = X'Y for each penalty; the one with the lowest validation RMSE is kept.
 
     X are the n training galaxies' features, standardised; Y their answers less the means. A feature that is the same
-    for all of them gets no weight.
+    for all of them gets no weight. The products are added up from chunk to chunk, so that no more than one of them need
+    be in memory.
 
     Args:
-        features, answers: of the training galaxies, (n, features) and (n, answers).
+        training: chunks of the training galaxies, each (n, features) and (n, answers).
         validation_features, validation_answers: of others, which choose the penalty and nothing else.
         penalties: all above 0, so that there may be fewer galaxies than features.
     """
-    count, width = features.shape
-    chunks = [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
-    mean = features.mean(axis=0, dtype=np.float64)
-    spread = np.sqrt(sum(((features[chunk] - mean) ** 2).sum(axis=0) for chunk in chunks) / count)
-    constant = spread <= 1e-6 * np.abs(mean)  # what is left there are rounding errors of 32 bits
-    spread = np.where(constant, np.inf, spread)
-    offset = answers.mean(axis=0, dtype=np.float64)
-    squares, products = np.zeros((width, width)), np.zeros((width, answers.shape[1]))
-    for chunk in chunks:
-        standardised = (features[chunk] - mean) / spread
-        squares += standardised.T @ standardised
-        products += standardised.T @ (answers[chunk] - offset)
+    shift, products = None, 0
+    for features, answers in training:
+        shift = features.mean(axis=0, dtype=np.float64) if shift is None else shift  # near the mean: keeps all digits
+        one = np.column_stack([features - shift, answers, np.ones(len(answers))])
+        products = products + one.T @ one
+    width, count = len(shift), products[-1, -1]
+    means = products[-1, :-1] / count
+    central = products[:-1, :-1] - count * np.outer(means, means)
+    mean, offset = shift + means[:width], means[width:]
+    spread = np.sqrt(np.maximum(np.diag(central)[:width], 0) / count)
+    spread[spread <= 1e-6 * np.abs(mean)] = np.inf  # what differs there are rounding errors of 32 bits
+    squares = central[:width, :width] / np.outer(spread, spread)
+    sides = central[:width, width:] / spread[:, None]
     best, lowest = None, np.inf
     for penalty in penalties:
-        weights = np.linalg.solve(squares + penalty * count * np.eye(width), products)
+        weights = np.linalg.solve(squares + penalty * count * np.eye(width), sides)
         ridge = Ridge(mean, spread, weights, offset, float(penalty))
         error = metrics.rmse(ridge.predict(validation_features), validation_answers)
         if error < lowest:
@@ -102,12 +104,17 @@ def ridge_prediction(store: Store, split: Split, rows: np.ndarray, seed: int = 0
     """What a ridge regression on random filters says of some galaxies, (n, 37) float32 in the order of `rows`.
 
     It learns from the training galaxies as they are, without augmentation, and takes its penalty by the validation
-    galaxies. For 61,578 galaxies the features are half a gigabyte.
+    galaxies.
 
     Args:
         seed: of the filters.
     """
     filters = random_filters(store.images.shape[1], seed)
-    train, validation, asked = (predict(filters, store.images, of) for of in (split.train, split.validation, rows))
-    ridge = fit_ridge(train, store.labels[split.train], validation, store.labels[split.validation])
-    return ridge.predict(asked)
+
+    def seen(of: np.ndarray) -> np.ndarray:
+        return predict(filters, store.images, of)
+
+    parts = (split.train[start : start + CHUNK] for start in range(0, len(split.train), CHUNK))
+    training = ((seen(part), store.labels[part]) for part in parts)
+    ridge = fit_ridge(training, seen(split.validation), store.labels[split.validation])
+    return ridge.predict(seen(rows))

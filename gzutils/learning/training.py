@@ -3,7 +3,8 @@
 After each epoch the validation loss decides whether these are the best weights so far; training stops after `patience`
 epochs without better ones, and the best are restored. All that an epoch needs at random follows from (seed, epoch), and
 all that it leaves behind is one checkpoint file; so a training that was cut off ends with the same weights and history
-as one that was not (on a CPU; on a GPU with deterministic kernels, see `backend.configure`).
+as one that was not: on the CPU of one machine, or on a GPU with deterministic kernels, see `backend.configure`. Another
+instruction set, number of threads or library version rounds differently, and that grows from epoch to epoch.
 """
 
 import json

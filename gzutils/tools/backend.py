@@ -72,7 +72,8 @@ def configure(precision: str = "float32", deterministic: bool = False, devices: 
     Args:
         precision: "float32"; or "mixed_float16" (NVIDIA GPUs since Volta) or "mixed_bfloat16" (since Ampere, TPUs): the
             arithmetic in 16 bits, the weights in 32, as https://keras.io/api/mixed_precision says.
-        deterministic: only GPU kernels that give the same bits each time; slower. A CPU needs no telling.
+        deterministic: only GPU kernels that give the same bits each time; slower. A CPU needs no telling; another
+            kind of it, other versions or another number of threads round differently, whatever is told.
         devices: how many GPUs (CPUs where there is none) share each batch. Several processes use all that they have.
 
     Raises:
