@@ -200,6 +200,7 @@ def test_a_network_that_grad_cam_had_to_train_is_the_one_of_notebook_02(tmp_path
     for name in ("07_grad_cam", "02_parallel_cnn"):
         notebook = ROOT / "notebooks" / f"{name}.ipynb"
         command = [sys.executable, "-m", "papermill", str(notebook), f"{name}.ipynb", "-p", "PROFILE", "smoke"]
+        command += ["-p", "MODEL", "02_parallel_cnn"] if name == "07_grad_cam" else []
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr[-3000:]
         history = (tmp_path / "runs/smoke-simulated/02_parallel_cnn/history.csv").read_text()

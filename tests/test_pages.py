@@ -18,6 +18,7 @@ from PIL import Image
 
 from gzutils.course import COURSE, pages
 from gzutils.models import networks as networks_table
+from gzutils.models import shipped
 from gzutils.models.networks import GALAXIES_START
 from gzutils.tools import files, records
 
@@ -207,7 +208,7 @@ def test_every_network_with_pretrained_weights_is_named_by_its_title(run, monkey
     assert "First and Second started from random initial weights" in text_of(written(run))
 
 
-def test_an_installed_package_has_the_templates(tmp_path):
+def test_an_installed_package_has_the_templates_and_the_trained_networks(tmp_path):
     source = tmp_path / "source"
     shutil.copytree(ROOT / "gzutils", source / "gzutils", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
@@ -215,9 +216,13 @@ def test_an_installed_package_has_the_templates(tmp_path):
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "-w", tmp_path, source], check=True)
     (wheel,) = tmp_path.glob("*.whl")
-    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".j2")}
+    names = zipfile.ZipFile(wheel).namelist()
+    inside = {name for name in names if name.endswith(".j2")}
     assert inside == {f"gzutils/course/templates/{name}" for name in pages.TEMPLATES.list_templates()}
     assert inside
+    trained = {path.relative_to(ROOT).as_posix() for path in shipped.PLACE.rglob("*") if path.is_file()}
+    assert trained <= set(names)
+    assert "gzutils/trained/parallel_cnn.keras" in trained
 
 
 def test_the_tables_of_notebook_08_stand_without_its_pictures(run):
