@@ -69,6 +69,17 @@ def test_a_feature_that_is_always_the_same_changes_nothing_whatever_it_is_elsewh
     np.testing.assert_allclose(more.predict(strange), plain.predict(others), atol=1e-6)
 
 
+def test_what_differs_by_rounding_alone_is_no_feature():
+    """Standardised, the last bits of a constant would count as much as any other feature."""
+    features, answers = some(40)
+    last_bits = np.where(
+        answers[:, :1] > answers[:, :1].mean(), np.float32(5), np.nextafter(np.float32(5), np.float32(6))
+    )
+    ridge = fit(np.hstack([features, last_bits]), answers, np.hstack([features, last_bits]), answers)
+    assert not ridge.weights[-1].any()
+    assert ridge.weights[:-1].any(axis=1).all()
+
+
 def test_features_that_say_nothing_give_the_mean():
     _, answers = some(40)
     constant = np.full((40, 3), 7, np.float32)

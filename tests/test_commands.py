@@ -16,7 +16,10 @@ import pytest
 from conftest import write_challenge
 from test_quality import NOTEBOOKS, PAGES, ROOT, parameters_cell, prose
 
-ELSEWHERE = {  # what starts a command that needs a browser, or minutes
+ELSEWHERE = {  # what starts a command that needs a browser, a GPU, or minutes
+    ".venv/bin/python -m gzutils.course.large_run": "test_shipped.py",
+    ".venv/bin/python -m gzutils.course.pretraining": "test_pretraining.py",
+    ".venv/bin/python tests/benchmarks/seeds.py": "test_seeds.py",
     ".venv/bin/python tests/in_jupyterlab.py": "test_jupyterlab.py",
     ".venv/bin/python tests/on_colab.py": "test_colab.py",
     ".venv/bin/python tests/on_jax.py": "test_backends.py",
@@ -96,7 +99,8 @@ def test_what_a_page_shows_can_be_run(script, checkout):
     for command, test in ELSEWHERE.items():
         if script.startswith(command):
             assert (ROOT / "tests" / test).is_file()
-            assert (ROOT / command.split()[1]).is_file()
+            _, first, *module = command.split()
+            assert (ROOT / (f"{module[0].replace('.', '/')}.py" if module else first)).is_file()
             return
     if lab := LAB.match(script):
         return opens_in_jupyterlab(checkout, lab[1])

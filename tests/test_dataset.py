@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gzutils.data import challenge
 from gzutils.data.preprocessing import build_store
-from gzutils.data.store import Store, open_store, split_galaxies
+from gzutils.data.store import Examples, Split, Store, few_of, open_store, split_galaxies
 from gzutils.learning.batches import Batches
 from gzutils.tools import backend, records
 
@@ -208,6 +208,19 @@ def rows_of(batches):
         np.testing.assert_array_equal(labels, np.tile(numbers[:, None], (1, 37)))
         seen += numbers.tolist()
     return seen
+
+
+def test_few_galaxies_are_the_first_of_each_part_with_their_own_targets():
+    many = Examples(np.arange(20) * 10, np.arange(20) * 100, "many")
+    split = Split(np.array([[3, 9, 5], [7, 8, 6]]), np.array([0, 2]), np.array([11, 19, 4, 1]))
+    few, parts = few_of(many, split, train=2, others=3)
+    for part, rows in (("train", [3, 9]), ("validation", [0, 2]), ("test", [11, 19, 4])):
+        np.testing.assert_array_equal(few.inputs[getattr(parts, part)], np.array(rows) * 10)
+        np.testing.assert_array_equal(few.targets[getattr(parts, part)], np.array(rows) * 100)
+    assert len(few.inputs) == 7
+    assert few.fingerprint != many.fingerprint
+    assert few_of(many, split, train=1, others=3)[0].fingerprint != few.fingerprint
+    assert few_of(many, split, train=2, others=3)[0].fingerprint == few.fingerprint
 
 
 def test_the_constraint_studys_shares_leave_the_test_galaxies_as_they_are():

@@ -227,6 +227,22 @@ def test_the_bars_of_the_heads_are_their_errors():
     assert [text.get_text() for text in axes.texts] == ["0.2000", "0.1000"]
 
 
+def test_each_start_has_a_bar_for_validation_and_one_for_test():
+    errors = pd.DataFrame({"train": [0.01, 0.02], "validation": [0.1, 0.2], "test": [0.11, 0.21]}, ["one", "other"])
+    axes = transfer.starts_compared(errors, 0.16).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.1, 0.2, 0.11, 0.21]
+    assert [text.get_text() for text in axes.texts] == ["0.1000", "0.2000", "0.1100", "0.2100"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "other"]
+
+
+def test_where_to_listen_has_a_curve_a_size_over_the_layers():
+    errors = pd.DataFrame({"64 pixels": [0.14, 0.12], "128 pixels": [0.13, 0.15]}, ["block1", "block2"])
+    axes = transfer.where_to_listen(errors, 0.16).axes[0]
+    curves = {line.get_label(): list(line.get_ydata()) for line in axes.lines[:2]}
+    assert curves == {"64 pixels": [0.14, 0.12], "128 pixels": [0.13, 0.15]}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["block1", "block2"]
+
+
 def test_each_validation_curve_says_its_best():
     table = pd.DataFrame({"epoch": [1, 2], "val_rmse": [0.15, 0.125]})
     axes = transfer.validation_curves({"one": table}, 0.16).axes[0]
