@@ -103,10 +103,10 @@ PROFILES = {
         constraints="tree",
         plans={
             "parallel_cnn": Plan(
-                Recipe(epochs=20, patience=20, batch_size=8, cosine=True), SMALL_CNN, start_at_mean=True
+                Recipe(epochs=20, patience=20, batch_size=16, cosine=True), SMALL_CNN, start_at_mean=True
             ),
             "vision_transformer": Plan(
-                Recipe(epochs=15, patience=15, batch_size=32, cosine=True), {"depth": 2}, start_at_mean=True
+                Recipe(epochs=16, patience=16, batch_size=32, cosine=True), {"depth": 2}, start_at_mean=True
             ),
             "vgg16": Plan(
                 Recipe(epochs=40, patience=5, batch_size=32),
