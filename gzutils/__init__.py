@@ -11,7 +11,9 @@ Rooms, from the top; imports run downward only, and a test holds them to it:
     tools/      files records sources progress workers processor backend
     decision_tree  report  parameters      plain facts, NumPy at most
 
-`trained/` holds no code: networks and slim bases that come with the kit, each with its card. Importing `gzutils` itself loads nothing else, and no Keras backend.
+`trained/` holds no code: networks and slim bases that come with the kit, each with its card.
+
+Importing `gzutils` itself loads nothing else, and no Keras backend.
 """
 
 __version__ = "0.1.0"
