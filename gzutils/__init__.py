@@ -6,11 +6,12 @@ Rooms, from the top; imports run downward only, and a test holds them to it:
     plots/      one function a figure
     profiles    what smoke, quick, report and full mean: a plan a network
     learning/   recipe training checkpoint batches augmentation losses features predict baselines metrics grad_cam
-    models/     one network a file; networks (their table), tree_head, saved
+    models/     one network a file; networks (their table), tree_head, saved, shipped
     data/       challenge download solutions simulation/ jpegs preprocessing view store own_images morphometry; no Keras
     tools/      files records sources progress workers processor backend
-    trained/    networks and slim bases that come with the kit, each with its card; no code
     decision_tree  report  parameters      plain facts, NumPy at most
+
+`trained/` holds no code: networks and slim bases that come with the kit, each with its card.
 
 Importing `gzutils` itself loads nothing else, and no Keras backend.
 """
