@@ -3,8 +3,12 @@
 import json
 import zipfile
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
+import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +18,9 @@ from gzutils.course import choice, evidence, large_run, runs, shipping
 from gzutils.data.store import Split
 from gzutils.models import compact, saved, shipped
 from gzutils.models.networks import NETWORKS
+from gzutils.plots.history import several_trainings
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -270,7 +277,7 @@ def test_the_evidence_is_small_and_says_exactly_what_was_run(made):
     assert "96 simulated galaxies of seed 2014: 60 to train on, 16 for validation, 20 for the test" in sentences
     assert f"2 epochs of {found['vgg16'].metrics['seconds_per_epoch']:.3g} s in mixed_bfloat16" in sentences
     table = evidence.table_1(found)
-    assert list(table.index) == ["Parallel CNN", "VGG16 (random initial weights)"]
+    assert list(table.index) == ["Parallel CNN", "VGG16, random initial weights"]
     assert table.loc["Parallel CNN", "test RMSE"] == f"{found['parallel_cnn'].metrics['rmse']['test']:.4f}"
     assert evidence.read(made / "nothing") == {}
 
@@ -308,5 +315,30 @@ def test_the_order_of_the_networks_is_computed():
 
     run = {"parallel_cnn": trained("CNN", 0.09), "vision_transformer": trained("ViT", 0.08)}
     assert evidence.what_it_shows(run)[0] == (
-        "From the lowest test RMSE to the highest: ViT, CNN. The report's order is another."
+        "From the lowest test RMSE to the highest: ViT; CNN. The report's order is another."
     )
+
+
+def test_the_figure_shows_every_training_together_and_alone():
+    history = pd.DataFrame({"epoch": [1, 2, 3], "rmse": [0.3, 0.1, 0.05], "val_rmse": [0.2, 0.15, 0.16]})
+    figure = several_trainings({"one": (history, 2), "two": (history, 2), "three": (history[:1], 1)}, 0.164, None)
+    together, *panels = figure.axes
+    for axes, columns in [(together, ["val_rmse"]), (panels[0], ["rmse", "val_rmse"])]:
+        for line, column in zip(axes.get_lines(), columns, strict=False):
+            np.testing.assert_array_equal(line.get_ydata(), history[column])
+    assert [axes.get_title(loc="left") for axes in panels if axes.get_visible()] == ["one", "two", "three"]
+    words = [text.get_text() for text in together.get_legend().get_texts()]
+    assert words == ["one", "two", "three", "guessing the mean: 0.1640"]
+    plt.close(figure)
+
+
+def test_notebook_08_says_where_the_large_run_is_missing(tmp_path):
+    """A fork may leave the folder out; the notebook's own cells run here, without the rest of it."""
+    cells = nbformat.read(ROOT / "notebooks/08_results.ipynb", as_version=4).cells
+    own = [cell.source for cell in cells if cell.cell_type == "code" and "large" in cell.source and cell.id > "08-5"]
+    said = []
+    page = SimpleNamespace(text=said.append, heading=said.append)
+    names = {"page": page}
+    for source in own:
+        exec(source.replace("evidence.read()", f"evidence.read({str(tmp_path)!r})"), names)
+    assert "comes without the large run" in said[-1]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gzutils import report
+from gzutils.course.results import OTHER_START
 from gzutils.models import shipped
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import records
@@ -43,7 +44,7 @@ def read(place: Path | str | None = None) -> dict[str, Trained]:
             raise ValueError(f"{folder / 'history.csv'} is missing or damaged ({error}); {shipped.REMEDY}") from None
         title = NETWORKS[name].title
         if NETWORKS[name].pretrained:
-            title += f" ({measured['initial_weights']})"
+            title += OTHER_START.get(measured["initial_weights"], "")
         found[name] = Trained(title, measured, history)
     return found
 
@@ -91,7 +92,7 @@ def what_it_shows(run: dict[str, Trained]) -> list[str]:
     reported = sorted(run, key=lambda name: report.RESULTS[name]["test_rmse"])
     same = [run[name].title for name in reported] == [one.title for one in ordered]
     lines = [
-        f"From the lowest test RMSE to the highest: {', '.join(one.title for one in ordered)}. "
+        f"From the lowest test RMSE to the highest: {'; '.join(one.title for one in ordered)}. "
         f"The report's order is {'the same' if same else 'another'}."
     ]
     return lines + [_ending(one) for one in run.values()]
@@ -104,7 +105,8 @@ def _ending(one: Trained) -> str:
     if best == len(history):
         return f"{one.title}: its last epoch, {best}, was its best; longer training might have given more."
     train, validation = last["rmse"] - best_row["rmse"], last["val_rmse"] - best_row["val_rmse"]
-    words = "it overfits" if train < 0 < validation else "it does not overfit, it stands still or scatters"
+    overfits = round(train, 4) < 0 <= round(validation, 4)
+    words = "it overfits" if overfits else "it does not overfit, it stands still or scatters"
     return (
         f"{one.title}: the best of {len(history)} epochs was {best}. From there to the end the training RMSE changed "
         f"by {train:+.4f} and the validation RMSE by {validation:+.4f}: {words}."

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from gzutils.decision_tree import QUESTIONS
 from gzutils.plots import style
 
+SEVERAL = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE, style.YELLOW)
+
 
 def training_history(
     history: pd.DataFrame, best_epoch: int, mean_guess: float, report: dict | None = None, augmented: bool = True
@@ -45,32 +47,36 @@ def training_history(
 
 
 def several_trainings(trainings: dict[str, tuple[pd.DataFrame, int]], mean_guess: float, floor: float | None) -> Figure:
-    """The RMSE after each epoch of several trainings on the same galaxies, a panel each, on one scale.
+    """The RMSE after each epoch of several trainings on the same galaxies: all on one scale, then each on its own.
 
     Args:
         trainings: title -> history (columns epoch, rmse, val_rmse) and best epoch.
         mean_guess: RMSE of guessing the training galaxies' mean answers. floor: of the best possible network, or None.
     """
     rows = -(-len(trainings) // 2)
-    size = (style.WIDTH, 2.7 * rows + 0.6)
-    figure, panels = plt.subplots(rows, 2, figsize=size, sharey=True, squeeze=False, layout="constrained")
+    figure = plt.figure(figsize=(style.WIDTH, 3.4 + 2.5 * rows), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[3.4, 2.5 * rows])
+    together = above.subplots()
+    for colour, (title, (history, _)) in zip(SEVERAL, trainings.items(), strict=False):
+        together.plot(history["epoch"], history["val_rmse"], color=colour, label=title)
+    together.axhline(mean_guess, color=style.SKY, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
+    if floor is not None:
+        together.axhline(floor, color=style.GREY, linestyle="-.", label=f"noise floor: {floor:.4f}")
+    together.set(xlabel="epoch", ylabel="validation RMSE", xlim=(0, None))
+    together.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.94))
+    panels = below.subplots(rows, 2, squeeze=False)
     for axes in panels.ravel()[len(trainings) :]:
         axes.set_visible(False)
     for axes, (title, (history, best_epoch)) in zip(panels.flat, trainings.items(), strict=False):
         axes.plot(history["epoch"], history["rmse"], color=style.TRAINING, label="training (dropout on)")
         axes.plot(history["epoch"], history["val_rmse"], color=style.VALIDATION, label="validation")
-        axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label="best epoch")
-        axes.axhline(mean_guess, color=style.SKY, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
-        if floor is not None:
-            axes.axhline(floor, color=style.GREEN, linestyle="-.", label=f"noise floor: {floor:.4f}")
-        axes.set_title(f"{title}: best epoch {best_epoch}", fontsize=10)
-        axes.set(xlabel="epoch", xlim=(0, None))
-    for axes in panels[:, 0]:
-        axes.set_ylabel("RMSE")
-    # A network may be worse than any guess for some epochs, which would leave the rest a thin band.
-    shown = [history[["rmse", "val_rmse"]].iloc[len(history) // 20 :].max().max() for history, _ in trainings.values()]
-    panels[0, 0].set_ylim(0 if floor is None else 0.9 * floor, 1.05 * max(*shown, mean_guess))
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5, fontsize=8)
+        axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
+        later = history.loc[history["epoch"] > len(history) // 10, ["rmse", "val_rmse"]]  # the first fall fills a panel
+        margin = 0.1 * (later.max().max() - later.min().min()) or 0.001
+        axes.set(ylim=(later.min().min() - margin, later.max().max() + margin), xlim=(0, None))
+        axes.set(xlabel="epoch", ylabel="RMSE")
+        axes.set_title(title, fontsize=10)
+        axes.legend(fontsize=8)
     return figure
 
 
