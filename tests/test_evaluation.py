@@ -118,6 +118,16 @@ def test_a_comparison_of_equals_decides_nothing_and_neither_does_one_galaxy():
     assert alone.startswith("one galaxy can't tell A from B")
 
 
+MANY = {"galaxies": {"validation": 100}}
+
+
+def test_a_few_validation_galaxies_tell_nothing_of_overfitting():
+    measured = {"overfitting": (0.07, 0.03, 0.12), "rmse": {"train": 0.1, "validation": 0.17}}
+    measured["galaxies"] = {"validation": 2}
+    line = measure.training_in_words(measured, trained_with([0.3], [0.3]), Recipe(1, 1)).splitlines()[1]
+    assert line == "2 validation galaxies can't tell whether it overfits"
+
+
 def trained_with(val_rmse, rmse):
     history = pd.DataFrame({"epoch": range(1, len(rmse) + 1), "rmse": rmse, "val_rmse": val_rmse})
     return training.Trained(history, int(np.argmin(val_rmse)) + 1, 1.0)
@@ -126,7 +136,7 @@ def trained_with(val_rmse, rmse):
 @pytest.mark.parametrize(
     ("val_rmse", "epochs", "words"),
     [
-        ([0.3, 0.2, 0.1], 3, "all 3 epochs were run, and the last was the best: it still became better"),
+        ([0.3, 0.2, 0.1], 3, "all 3 epochs were run, and the last was the best"),
         ([0.3, 0.1, 0.1], 3, "all 3 epochs were run, and epoch 2 was the best"),
         (
             [0.3, 0.1, 0.2],
@@ -143,7 +153,7 @@ def trained_with(val_rmse, rmse):
     ],
 )
 def test_the_end_of_a_training_in_words(val_rmse, epochs, words):
-    measured = {"overfitting": (0.01, 0.005, 0.015), "rmse": {"train": 0.1, "validation": 0.11}}
+    measured = {"overfitting": (0.01, 0.005, 0.015), "rmse": {"train": 0.1, "validation": 0.11}} | MANY
     lines = measure.training_in_words(measured, trained_with(val_rmse, [0.25, 0.15, 0.1]), Recipe(epochs, epochs))
     assert lines.splitlines()[0] == words
 
@@ -160,7 +170,7 @@ def test_the_end_of_a_training_in_words(val_rmse, epochs, words):
     ],
 )
 def test_overfitting_in_words(overfitting, words):
-    measured = {"overfitting": overfitting, "rmse": {"train": 0.1, "validation": 0.11}}
+    measured = {"overfitting": overfitting, "rmse": {"train": 0.1, "validation": 0.11}} | MANY
     line = measure.training_in_words(measured, trained_with([0.3, 0.2], [0.3, 0.2]), Recipe(2, 2)).splitlines()[1]
     assert line.startswith(
         "without augmentation and dropout its RMSE is 0.1000 for the training galaxies and 0.1100 for "

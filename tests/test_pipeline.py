@@ -95,6 +95,15 @@ def test_what_a_notebook_reads_but_can_do_without_is_part_of_its_state(tmp_path,
     assert pipeline._state(source, {"DATA_DIR": None}, tmp_path) != before
 
 
+def test_what_the_kit_brings_along_is_part_of_a_notebooks_state(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "SHIPPED", tmp_path / "trained")
+    (tmp_path / "trained" / "large_run").mkdir(parents=True)
+    source = new_notebook(cells=[new_code_cell("a = 1")])
+    before = pipeline._state(source, {"DATA_DIR": None}, tmp_path)
+    (tmp_path / "trained" / "large_run" / "history.csv").write_text("epoch\n1\n")
+    assert pipeline._state(source, {"DATA_DIR": None}, tmp_path) != before
+
+
 @pytest.mark.parametrize("name", pipeline.COURSE)
 def test_a_notebook_names_all_others_whose_results_it_reads(name):
     """Else it would not run again when those change, and show what is no longer so."""

@@ -231,3 +231,22 @@ def test_imagenet_weights_come_through_kerass_own_download(monkeypatch, images, 
 def test_arguments_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=str(next(iter(wrong.values())))):
         small("vgg16", **wrong)
+
+
+@pytest.mark.parametrize("network", ["vgg16", "resnet50"])
+def test_the_kits_base_is_not_asked_about_the_galaxies_that_it_has_learned_from(network):
+    pretrained.refuse_its_own_galaxies(network, seed=0)
+    with pytest.raises(ValueError, match=r"SEED = 2013 draws the galaxies that the kit's .* learned from"):
+        pretrained.refuse_its_own_galaxies(network, seed=2013)
+
+
+def test_a_damaged_header_of_a_weights_file_ends_in_words(tmp_path, monkeypatch):
+    path = tmp_path / "a.weights.h5"
+    path.write_bytes(pretrained.shipped_file("vgg16").read_bytes())
+
+    def fails(*_):
+        raise RuntimeError("Can't iterate over symbol table")  # as h5py does after one flipped bit
+
+    monkeypatch.setattr("h5py.Group.visititems", fails)
+    with pytest.raises(ValueError, match="does not fit"):
+        small("vgg16", initial_weights=str(path), width=0.25)

@@ -175,6 +175,14 @@ def test_a_damaged_network_or_card_is_refused_by_its_name(made, tmp_path):
         shipped.open_network("cnn", tmp_path)
 
 
+@pytest.mark.parametrize("data", [{}, None, {"survey": {}}])
+def test_a_card_that_does_not_say_which_galaxies_is_refused(data, tmp_path):
+    card = {name: "" for name in shipped.CARD} | {"data": data}
+    (tmp_path / "parallel_cnn.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=r"parallel_cnn\.json is damaged \(it does not say which galaxies\)"):
+        shipped.read_card("parallel_cnn", tmp_path)
+
+
 @pytest.fixture
 def at_choice(made, monkeypatch):
     """A run whose store is the small one, beside a kit that brings the small network along."""

@@ -40,12 +40,13 @@ def choose(run: Run, store: Store, split: Split, asked: str | None = None, name:
         ValueError: there is no such network, its file is damaged, or it takes or gives other shapes than the kit's.
     """
     own = NETWORKS[name].notebook
+    asked = None if asked is None else str(asked)
     if asked is None:
         return _better(run, store, split, name)
     if asked.endswith(".keras"):
         chosen = Chosen(saved.load(run.home / Path(asked).expanduser()), f"that of {Path(asked).name}")
     elif asked.startswith(OF_THE_KIT):
-        chosen = _of_the_kit(asked.removeprefix(OF_THE_KIT))
+        chosen = _of_the_kit(asked.removeprefix(OF_THE_KIT), run)
     else:
         model = run.network(name, store, split) if asked == own else run.model(asked)
         if model is None:
@@ -69,10 +70,12 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
             f"The {title} that comes with the kit has learned from these very galaxies; {by_hand} asks it all the same."
         )
         return choose(run, store, split, own, name)
-    kits, this = _of_the_kit(name), run.model(own)
+    kits, this = _of_the_kit(name, run), run.model(own)
     if this is None:
         print(f'This run has no {title} yet, so it is {kits.whose}. MODEL = "{own}" trains this run\'s.')
         return kits
+    if not saved.fits(this, store.images.shape[1:], len(COLUMNS)):
+        raise ValueError(f"the network of {own} in this run takes or gives other shapes than this kit's; train it anew")
     rows = split.validation[:SAMPLE]
     ours, theirs = (metrics.rmse(predict(one, store.images, rows), store.labels[rows]) for one in (this, kits.model))
     print(
@@ -86,8 +89,10 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
     return kits
 
 
-def _of_the_kit(name: str) -> Chosen:
+def _of_the_kit(name: str, run: Run) -> Chosen:
     found = shipped.open_network(name)
+    same = run.data == "simulated" and run.seed == found.card["data"]["survey"]["seed"]
+    from_where = "this run's own galaxies among them, those of the test too" if same else "none of them this run's"
     galaxies = found.card["data"]["galaxies"]["train"]
-    whose = f"the kit's, which learned from {galaxies:,} simulated galaxies that this course does not use"
+    whose = f"the kit's, which learned from {galaxies:,} simulated galaxies, {from_where}"
     return Chosen(found.model, whose, from_kit=True)

@@ -12,6 +12,12 @@ from gzutils.models import shipped
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import records
 
+USED = (  # of a network's `metrics.json`
+    "rmse", "rmse_during_training", "test_rmse_interval", "mean_guess_test_rmse", "noise_floor_test_rmse", "galaxies",
+    "data", "seed", "epochs", "best_epoch", "seconds_per_epoch", "parameters", "precision", "device", "versions",
+    "initial_weights",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -36,7 +42,7 @@ def read(place: Path | str | None = None) -> dict[str, Trained]:
         folder = place / name
         if not folder.is_dir():
             continue
-        measured = records.read_record(folder / "metrics.json", "rmse", "epochs", "best_epoch", "galaxies", "device")
+        measured = records.read_record(folder / "metrics.json", *USED)
         try:
             history = pd.read_csv(folder / "history.csv")
             history[["epoch", "rmse", "val_rmse"]].astype(float)
@@ -103,7 +109,7 @@ def _ending(one: Trained) -> str:
     history, best = one.history, one.metrics["best_epoch"]
     best_row, last = history.iloc[best - 1], history.iloc[-1]
     if best == len(history):
-        return f"{one.title}: its last epoch, {best}, was its best; longer training might have given more."
+        return f"{one.title}: its last epoch, {best}, was its best."
     train, validation = last["rmse"] - best_row["rmse"], last["val_rmse"] - best_row["val_rmse"]
     overfits = round(train, 4) < 0 <= round(validation, 4)
     words = "it overfits" if overfits else "it does not overfit, it stands still or scatters"

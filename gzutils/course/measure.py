@@ -16,6 +16,8 @@ from gzutils.learning.training import Trained
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import backend, processor
 
+FEWEST_TO_JUDGE = 30  # validation galaxies: below, the bootstrap's intervals are too narrow
+
 
 def of_any(model: keras.Model, trained: Trained, examples: Examples, split: Split, recipe: Recipe) -> dict[str, Any]:
     """What any network is measured by, whatever it says of its examples.
@@ -123,11 +125,15 @@ def training_in_words(measured: dict[str, Any], trained: Trained, recipe: Recipe
     elif best < epochs:
         lines = [f"all {epochs} epochs were run, and epoch {best} was the best"]
     else:
-        lines = [f"all {epochs} epochs were run, and the last was the best: it still became better"]
+        lines = [f"all {epochs} epochs were run, and the last was the best"]
     learned, unseen = (history[column].iloc[-1] - history[column][best - 1] for column in ("rmse", "val_rmse"))
     if learned < 0 < unseen:
         lines[0] += (
             f"; since then the training RMSE fell by {-learned:.4f} and the validation RMSE rose by {unseen:.4f}"
+        )
+    if measured["galaxies"]["validation"] < FEWEST_TO_JUDGE:
+        return "\n".join(
+            [*lines, f"{measured['galaxies']['validation']} validation galaxies can't tell whether it overfits"]
         )
     gap, low, high = measured["overfitting"]
     errors = {part: f"{measured['rmse'][part]:.4f}" for part in ("train", "validation")}

@@ -28,6 +28,7 @@ from gzutils.tools.progress import PROGRESS_FILE, show_in_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+SHIPPED = Path(__file__).parents[1] / "trained"  # what notebooks 04 to 09 may take of the kit itself
 README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 
 
@@ -168,6 +169,7 @@ def _state(source: nbformat.NotebookNode, parameters: dict, run: Path) -> dict:
         "parameters": parameters,
         "raw data": records.fingerprint(_listing(Path(data_dir))) if data_dir else None,
         "read": [records.sha256(path) for path in read if path.is_file()],
+        "shipped": [records.sha256(path) for path in sorted(SHIPPED.rglob("*")) if path.is_file()],
         "figures there": [str(path.relative_to(run)) for path in figures],
     }
 

@@ -1,6 +1,6 @@
 """The bases that come with the kit: slim VGG16 and ResNet50 that learned the properties of simulated galaxies.
 
-    python -m gzutils.course.pretraining FOLDER --galaxies 40000 --epochs 30 --seed 2013
+    python -m gzutils.course.pretraining FOLDER --galaxies 40000 --epochs 25 --seed 2013
 
 They see another part of the simulated survey than the course (another seed), and learn another task: not how the
 volunteers vote but what the galaxies are, as `simulated_truth.csv` has it. FOLDER gets NETWORK_quarter.weights.h5 and
@@ -9,6 +9,7 @@ loads. Called again it goes on where it was.
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -231,22 +232,19 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m gzutils.course.pretraining", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the weights, their cards and the trainings go")
     parser.add_argument("--galaxies", type=int, default=40_000)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--seed", type=int, default=2013, help="of the survey and the training; the course's is 0")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--data", type=Path, help="where simulated galaxies are, or are drawn; else FOLDER/data")
     parser.add_argument("--networks", nargs="+", choices=tuple(bases.TITLES), default=list(bases.TITLES))
     asked = parser.parse_args(words)
+    backend.load()
     for network in asked.networks:
-        path = pretrain(
-            network,
-            asked.folder,
-            asked.data or asked.folder / "data",
-            asked.galaxies,
-            asked.epochs,
-            asked.seed,
-            asked.batch_size,
-        )
+        data = asked.data or asked.folder / "data"
+        try:
+            path = pretrain(network, asked.folder, data, asked.galaxies, asked.epochs, asked.seed, asked.batch_size)
+        except ValueError as error:
+            sys.exit(f"{parser.prog}: {error}")
         card = records.read_json(path.with_name(path.name.replace(".weights.h5", ".json")))
         print(f"{path}: {card['bytes']:,} bytes, {card['weights']}", flush=True)
 

@@ -134,7 +134,10 @@ class Run:
     def initial_weights(self, network: str) -> tuple[dict[str, Any], str]:
         """What a pretrained network starts from, as INITIAL_WEIGHTS asks: what `pretrained.find_weights` returns."""
         required = self.profile.name in ("report", "full")
-        return pretrained.find_weights(network, self._asked("INITIAL_WEIGHTS"), required, self.home)
+        found = pretrained.find_weights(network, self._asked("INITIAL_WEIGHTS"), required, self.home)
+        if found[0]["initial_weights"] == "galaxies" and self.data == "simulated":
+            pretrained.refuse_its_own_galaxies(network, self.seed)
+        return found
 
     def plan(self, network: str) -> profiles.Plan:
         """How a network is built and trained: what the profile says, changed by the notebook's parameters.

@@ -142,7 +142,7 @@ def _weaknesses(card: dict[str, Any]) -> list[str]:
     named = "; ".join(f"{q.number} ({q.text.rstrip('?')}) {by_question[q.number]:.4f}" for q in worst)
     excess = card["test"]["rmse"] - card["test"]["noise_floor_rmse"]
     return [
-        "It has seen simulated galaxies only. What it says of real ones was not measured.",
+        "It has seen simulated galaxies only. README says what it is worth on some real ones.",
         f"It expects pictures cut and reduced as its data were: the middle {card['data']['view']['crop']} of "
         f"424 pixels, {card['data']['view']['side']} a side; of others its answers mean little.",
         f"Its answers keep the decision tree's sums only approximately: on average they miss them by "

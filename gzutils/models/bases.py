@@ -130,7 +130,7 @@ def width_of(network: str, path: Path) -> float | None:
     try:
         with h5py.File(path) as file:
             file.visititems(look)
-    except OSError:  # no HDF5: who loads it says so
+    except (OSError, RuntimeError, KeyError):  # no HDF5, or damaged: who loads it says so
         return None
     return widths.pop() if len(widths) == 1 else None
 

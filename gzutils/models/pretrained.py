@@ -22,6 +22,7 @@ from gzutils.data.view import REPORT_VIEW
 from gzutils.models import bases
 from gzutils.models.answers import answers
 from gzutils.models.networks import GALAXIES_START, RANDOM_START
+from gzutils.tools import records
 from gzutils.tools.files import first_line
 from gzutils.tools.progress import Line
 
@@ -162,6 +163,20 @@ def find_weights(network: str, wanted: str | None, required: bool, home: Path | 
 def shipped_file(network: str) -> Path:
     """The weights file of a network's base that comes with the kit."""
     return SHIPPED / f"{network}_quarter.weights.h5"
+
+
+def refuse_its_own_galaxies(network: str, seed: int) -> None:
+    """A base that comes with the kit learned from the survey with one seed: of that one every galaxy is known to it.
+
+    Raises:
+        ValueError: it is this seed.
+    """
+    card = shipped_file(network).with_name(f"{network}_quarter.json")
+    if card.is_file() and records.read_record(card, "seed")["seed"] == seed:
+        raise ValueError(
+            f"SEED = {seed} draws the galaxies that the kit's {bases.TITLES[network]} base has learned from, those of "
+            f'the test too; take another SEED, or INITIAL_WEIGHTS = "random"'
+        )
 
 
 def imagenet_file(network: str) -> Path:

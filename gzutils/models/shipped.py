@@ -27,11 +27,6 @@ class Shipped:
     model: keras.Model
     card: dict[str, Any]
 
-    @property
-    def title(self) -> str:
-        """For figures and tables."""
-        return f"{NETWORKS[self.name].title} that comes with the kit"
-
 
 def names(place: Path | str | None = None) -> list[str]:
     """The networks of the kit's table that are in a folder (None: `PLACE`), with their cards or without."""
@@ -49,7 +44,11 @@ def read_card(name: str, place: Path | str | None = None) -> dict[str, Any]:
         there = ", ".join(names(place)) or "none"
         raise ValueError(f"the kit brings no network {name!r} along with a card {path}; there: {there}")
     try:
-        return records.read_record(path, *CARD)
+        card = records.read_record(path, *CARD)
+        int(card["data"]["survey"]["seed"]), int(card["data"]["galaxies"]["train"])
+        return card
+    except (KeyError, TypeError):
+        raise ValueError(f"{path} is damaged (it does not say which galaxies); {REMEDY}") from None
     except ValueError as error:
         raise ValueError(f"{str(error).split('; ')[0]}; {REMEDY}") from None
 
