@@ -177,7 +177,7 @@ def test_a_damaged_network_or_card_is_refused_by_its_name(made, tmp_path):
 
 @pytest.mark.parametrize("data", [{}, None, {"survey": {}}])
 def test_a_card_that_does_not_say_which_galaxies_is_refused(data, tmp_path):
-    card = {name: "" for name in shipped.CARD} | {"data": data}
+    card = dict.fromkeys(shipped.CARD, "") | {"data": data}
     (tmp_path / "parallel_cnn.json").write_text(json.dumps(card))
     with pytest.raises(ValueError, match=r"parallel_cnn\.json is damaged \(it does not say which galaxies\)"):
         shipped.read_card("parallel_cnn", tmp_path)
