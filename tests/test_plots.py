@@ -131,7 +131,7 @@ def test_the_history_marks_the_best_epoch_the_guess_and_the_reports_best(epochs)
     table["loss"] = table["val_loss"] = values**2
     report = {"best_epoch": 132, "validation_rmse": 0.0976}
     figure = history.training_history(table, epochs, 0.17, report)
-    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert f"best epoch: {epochs}" in legend
     assert "guessing the mean: 0.1700" in legend
     assert "best validation: 0.1200" in legend

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gzutils.decision_tree import QUESTIONS
 from gzutils.plots import style
@@ -23,13 +24,14 @@ def training_history(
         report: the report's `validation_rmse` and `best_epoch`, or None.
         augmented: whether the training galaxies were.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.6), layout="constrained")
     training = "training (augmented, dropout on)" if augmented else "training (dropout on)"
     for axes, quantity, label in ((left, "rmse", "RMSE"), (right, "loss", "loss")):
         axes.plot(history["epoch"], history[quantity], color=style.TRAINING, label=training)
         axes.plot(history["epoch"], history[f"val_{quantity}"], color=style.VALIDATION, label="validation")
         axes.axvline(best_epoch, color=style.GREY, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
         axes.set(xlabel="epoch", ylabel=label, xlim=(0, None))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.axhline(mean_guess, color=style.SKY, linestyle="--", label=f"guessing the mean: {mean_guess:.4f}")
     best = history.loc[history["epoch"] == best_epoch, "val_rmse"].iloc[0]
     left.plot(best_epoch, best, "o", color=style.VALIDATION, label=f"best validation: {best:.4f}")
@@ -41,8 +43,7 @@ def training_history(
         else:
             left.axhline(value, color=style.PURPLE, linestyle="-.", label=f"report's best: {value:.4f} (epoch {epoch})")
     right.set_yscale("log")
-    left.legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     return figure
 
 
@@ -82,7 +83,7 @@ def several_trainings(trainings: dict[str, tuple[pd.DataFrame, int]], mean_guess
 
 def rmse_by_question(values: dict[str, dict[int, float]]) -> Figure:
     """RMSE of each question, one bar a predictor (name -> `metrics.rmse_by_question`)."""
-    figure, axes = plt.subplots(figsize=(style.WIDTH, 4.8))
+    figure, axes = plt.subplots(figsize=(style.WIDTH, 5), layout="constrained")
     height = 0.8 / len(values)
     colours = (style.GUESS, style.PREDICTED, style.GREEN, style.PURPLE, style.ORANGE)
     numbers = np.array([q.number for q in QUESTIONS])
@@ -93,6 +94,5 @@ def rmse_by_question(values: dict[str, dict[int, float]]) -> Figure:
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.set(xlabel="RMSE over the question's answers (share of volunteers)")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(values), fontsize=8)
-    figure.tight_layout()
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     return figure
