@@ -3,6 +3,8 @@
 `gzutils/trained/NAME.keras` and `NAME.json`; `course.shipping` wrote both.
 """
 
+import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,11 @@ from typing import Any
 import keras
 
 import gzutils
-from gzutils.models import saved
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import records
 
 PLACE = Path(gzutils.__file__).parent / "trained"
-CARD = ("network", "sha256", "data", "training", "test", "weaknesses")  # what a card has at least
+CARD = ("network", "sha256", "protocol", "data", "training", "test", "weaknesses")  # what a card has at least
 REMEDY = "fetch it again (git checkout, or install the kit anew)"
 
 
@@ -64,4 +65,7 @@ def open_network(name: str, place: Path | str | None = None) -> Shipped:
         raise ValueError(f"there is no {path} beside its card; {REMEDY}")
     if records.sha256(path) != card["sha256"]:
         raise ValueError(f"{path} is damaged or another than its card says (checksum); {REMEDY}")
-    return Shipped(name, saved.load(path), card)
+    model = NETWORKS[name].build(**card["protocol"]["arguments"])  # other versions of Keras write it down otherwise
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        model.load_weights(archive.extract("model.weights.h5", folder))
+    return Shipped(name, model, card)
