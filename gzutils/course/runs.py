@@ -5,18 +5,16 @@ runs/<name>/<notebook>/             model.keras, history.csv, metrics.json, figu
 runs/<name>/notebooks/              the executed notebooks, as the pipeline wrote them
 """
 
-import base64
-import html
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from gzutils import parameters, profiles, report
+from gzutils.course import figures
 from gzutils.data import preprocessing
 from gzutils.data.challenge import Challenge
 from gzutils.data.simulation import survey
@@ -29,8 +27,7 @@ from gzutils.learning.predict import mean_prediction
 from gzutils.learning.recipe import Recipe
 from gzutils.models import pretrained, saved
 from gzutils.models.networks import NETWORKS
-from gzutils.tools import backend, files, records
-from gzutils.tools.progress import in_notebook
+from gzutils.tools import backend, records
 
 
 def home() -> Path:
@@ -209,17 +206,7 @@ class Run:
 
     def show_figure(self, figure: Figure, name: str, caption: str) -> None:
         """Saves a figure as `figures/<name>.png` and shows it in the notebook with its caption, also as alt text."""
-        path = self.folder / "figures" / f"{name}.png"
-        with files.whole_file(path) as beside:
-            figure.savefig(beside, dpi=100, metadata={"Software": None})
-        plt.close(figure)
-        if in_notebook():
-            from IPython.display import HTML, display
-
-            # As data: `Image(…, alt=…)` is younger than Colab's IPython 7.34.
-            picture = {"image/png": base64.b64encode(path.read_bytes()).decode(), "text/plain": caption}
-            display(picture, metadata={"image/png": {"alt": caption}}, raw=True)
-            display(HTML(f"<em>{html.escape(caption)}</em>"))  # a picture may be named like a script
+        figures.save_and_show(figure, self.folder / "figures" / f"{name}.png", caption)
 
     def _asked(self, name: str) -> Any:
         """A parameter of the notebook, or what it is where the notebook does not set it."""
