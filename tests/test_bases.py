@@ -150,7 +150,7 @@ def ship(network, folder):
 def test_without_imagenet_small_profiles_take_the_base_that_comes_with_the_kit(
     network, no_imagenet, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
+    monkeypatch.setattr(pretrained, "TRAINED", tmp_path)
     base = ship(network, tmp_path)
     arguments, words = find_weights(network, None, required=False)
     assert arguments == {"initial_weights": "galaxies", "width": 0.25}
@@ -163,7 +163,7 @@ def test_without_imagenet_small_profiles_take_the_base_that_comes_with_the_kit(
 
 
 def test_large_profiles_and_whoever_asks_for_imagenet_never_get_it(no_imagenet, monkeypatch, tmp_path):
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
+    monkeypatch.setattr(pretrained, "TRAINED", tmp_path)
     ship("vgg16", tmp_path)
     for arguments in ({"wanted": None, "required": True}, {"wanted": "imagenet", "required": False}):
         with pytest.raises(ValueError, match="not here"):
@@ -178,7 +178,7 @@ def test_it_can_be_asked_for_where_imagenets_weights_are_found(monkeypatch, tmp_
 
 
 def test_a_kit_without_it_says_so(no_imagenet, monkeypatch, tmp_path):
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
+    monkeypatch.setattr(pretrained, "TRAINED", tmp_path)
     found = find_weights("vgg16", None, required=False)
     assert found == ({"initial_weights": "random", "width": 1.0}, "random initial weights")
     with pytest.raises(ValueError, match=r"no weights file .*vgg16_quarter\.weights\.h5"):

@@ -220,7 +220,7 @@ def test_an_installed_package_has_the_templates_and_the_trained_networks(tmp_pat
     inside = {name for name in names if name.endswith(".j2")}
     assert inside == {f"gzutils/course/templates/{name}" for name in pages.TEMPLATES.list_templates()}
     assert inside
-    trained = {path.relative_to(ROOT).as_posix() for path in shipped.PLACE.rglob("*") if path.is_file()}
+    trained = {path.relative_to(ROOT).as_posix() for path in shipped.TRAINED.rglob("*") if path.is_file()}
     assert trained <= set(names)
     assert "gzutils/trained/parallel_cnn.keras" in trained
 

@@ -96,7 +96,7 @@ def test_what_a_notebook_reads_but_can_do_without_is_part_of_its_state(tmp_path,
 
 
 def test_what_the_kit_brings_along_is_part_of_a_notebooks_state(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "SHIPPED", tmp_path / "trained")
+    monkeypatch.setattr(pipeline, "TRAINED", tmp_path / "trained")
     (tmp_path / "trained" / "large_run").mkdir(parents=True)
     source = new_notebook(cells=[new_code_cell("a = 1")])
     before = pipeline._state(source, {"DATA_DIR": None}, tmp_path)

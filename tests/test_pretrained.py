@@ -180,7 +180,7 @@ def test_without_imagenet_weights_small_profiles_go_on_and_large_ones_say_what_t
 
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fail)
     monkeypatch.setattr(pretrained, "BASES", {network: absent_from_the_cache(network)})
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)  # nothing came with the kit
+    monkeypatch.setattr(pretrained, "TRAINED", tmp_path)  # nothing came with the kit
     assert find_weights(network, None, required=False)[1] == "random initial weights"
     for arguments in ({"wanted": None, "required": True}, {"wanted": "imagenet", "required": False}):
         with pytest.raises(ValueError, match=r"could not be downloaded \(.*notop\.absent.* put it into .*models"):

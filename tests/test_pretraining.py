@@ -78,7 +78,7 @@ def test_the_command_leaves_a_base_that_the_builder_takes_and_its_card(data, tmp
     assert card["sha256"] == records.sha256(path)
     assert card["data"].startswith(f"simulated survey, seed {SEED}, version {survey.VERSION}: 60 galaxies (train 38")
     assert 0 < card["test error by property, as a share of its spread (1: the mean guess)"]["inclination"] < 100
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
+    monkeypatch.setattr(pretrained, "TRAINED", tmp_path)
     model = vgg16(enlarge_to=64, units=8, input_scaling="imagenet", **find_weights("vgg16", "galaxies", False)[0])
     trained = keras.saving.load_model(tmp_path / "training-vgg16" / "model.keras")
     store = open_store(preprocessing.find_or_make_store("simulated", data, None, 60, SEED))

@@ -125,16 +125,16 @@ def test_the_card_says_what_was_measured_and_the_readme_says_it_in_words(made):
 
 
 def test_the_readme_tells_of_every_file_of_weights_that_the_kit_brings_along(tmp_path):
-    for path in shipped.PLACE.glob("*.*"):
+    for path in shipped.TRAINED.glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     text = shipping.write_readme(tmp_path).read_text()
-    files = [path for path in shipped.PLACE.iterdir() if path.suffix in (".keras", ".h5")]
+    files = [path for path in shipped.TRAINED.iterdir() if path.suffix in (".keras", ".h5")]
     assert len(files) == 4
     for path in files:
         assert f"`{path.name}`" in text
         assert path.stat().st_size <= shipping.LARGEST
         assert shipping.records.sha256(path) in text
-    assert text == (shipped.PLACE / "README.md").read_text(), "write it anew: shipping.write_readme(shipped.PLACE)"
+    assert text == (shipped.TRAINED / "README.md").read_text(), "write it anew: shipping.write_readme(shipped.TRAINED)"
 
 
 def test_weights_are_rounded_to_the_nearest():
@@ -186,7 +186,7 @@ def test_a_card_that_does_not_say_which_galaxies_is_refused(data, tmp_path):
 @pytest.fixture
 def at_choice(made, monkeypatch):
     """A run whose store is the small one, beside a kit that brings the small network along."""
-    monkeypatch.setattr(shipped, "PLACE", made / "kit")
+    monkeypatch.setattr(shipped, "TRAINED", made / "kit")
     run = runs.start("07_grad_cam", "smoke", seed=3, galaxies=40)
     store = run.open_store()
     return run, store, run.split(store)
@@ -197,7 +197,8 @@ def with_errors(monkeypatch, own, kits):
     build = NETWORKS["parallel_cnn"].build
     networks = {"own": build(width=0.125), "kits": build(width=0.125)}
     monkeypatch.setattr(runs.Run, "model", lambda self, notebook: networks["own"])
-    monkeypatch.setattr(choice.saved, "load", lambda path: networks["kits"])
+    opened = shipped.Shipped("parallel_cnn", networks["kits"], shipped.read_card("parallel_cnn"))
+    monkeypatch.setattr(choice.shipped, "open_network", lambda name: opened)
     errors = {id(networks["own"]): own, id(networks["kits"]): kits}
     asked = []
 
@@ -271,7 +272,7 @@ def test_what_is_asked_for_is_taken(at_choice, made):
 
 def test_a_kit_without_networks_asks_this_runs_own(at_choice, monkeypatch, tmp_path, capsys):
     networks, _ = with_errors(monkeypatch, 0.13, 0.09)
-    monkeypatch.setattr(shipped, "PLACE", tmp_path)
+    monkeypatch.setattr(shipped, "TRAINED", tmp_path)
     monkeypatch.setattr(runs.Run, "network", lambda self, name, store, split: networks["own"])
     assert choice.choose(*at_choice).model is networks["own"]
     assert capsys.readouterr().out == ""

@@ -52,8 +52,7 @@ def choose(run: Run, store: Store, split: Split, asked: str | None = None, name:
         if model is None:
             raise ValueError(f"this run has no network of {asked}: run that notebook first, or name another in MODEL")
         chosen = Chosen(model, f"this run's of notebook {asked[:2]}")
-    if not saved.fits(chosen.model, store.images.shape[1:], len(COLUMNS)):
-        raise ValueError(f"the network of {asked} takes or gives other shapes than this kit's")
+    _insist_on_shapes(chosen.model, store, asked)
     return chosen
 
 
@@ -74,8 +73,7 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
     if this is None:
         print(f'This run has no {title} yet, so it is {kits.whose}. MODEL = "{own}" trains this run\'s.')
         return kits
-    if not saved.fits(this, store.images.shape[1:], len(COLUMNS)):
-        raise ValueError(f"the network of {own} in this run takes or gives other shapes than this kit's; train it anew")
+    _insist_on_shapes(this, store, own)
     rows = split.validation[:SAMPLE]
     ours, theirs = (metrics.rmse(predict(one, store.images, rows), store.labels[rows]) for one in (this, kits.model))
     print(
@@ -87,6 +85,11 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
         return Chosen(this, f"this run's of notebook {own[:2]}")
     print(f'So it is {kits.whose}. MODEL = "{own}" takes this run\'s.')
     return kits
+
+
+def _insist_on_shapes(model: keras.Model, store: Store, whose: str) -> None:
+    if not saved.fits(model, store.images.shape[1:], len(COLUMNS)):
+        raise ValueError(f"the network of {whose} takes or gives other shapes than this kit's")
 
 
 def _of_the_kit(name: str, run: Run) -> Chosen:

@@ -37,7 +37,7 @@ def read(place: Path | str | None = None) -> dict[str, Trained]:
     Raises:
         ValueError: a file is damaged; it says which.
     """
-    place, found = Path(place or shipped.PLACE / "large_run"), {}
+    place, found = Path(place or shipped.TRAINED / "large_run"), {}
     for name in report.RESULTS:
         folder = place / name
         if not folder.is_dir():

@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--ship",
         nargs="?",
         type=Path,
-        const=shipped.PLACE,
+        const=shipped.TRAINED,
         metavar="FOLDER",
         help="afterwards write what the kit brings along, into gzutils/trained or another folder",
     )

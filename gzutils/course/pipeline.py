@@ -22,13 +22,13 @@ from IPython.core.inputtransformer2 import TransformerManager
 from gzutils.course import COURSE
 from gzutils.course.command_line import parse
 from gzutils.course.stored_outputs import small_png, store_outputs
+from gzutils.models.networks import TRAINED
 from gzutils.parameters import OF_RUNS
 from gzutils.tools import files, records, sources
 from gzutils.tools.progress import PROGRESS_FILE, show_in_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-SHIPPED = Path(__file__).parents[1] / "trained"  # what notebooks 04 to 09 may take of the kit itself
 README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 
 
@@ -169,7 +169,7 @@ def _state(source: nbformat.NotebookNode, parameters: dict, run: Path) -> dict:
         "parameters": parameters,
         "raw data": records.fingerprint(_listing(Path(data_dir))) if data_dir else None,
         "read": [records.sha256(path) for path in read if path.is_file()],
-        "shipped": [records.sha256(path) for path in sorted(SHIPPED.rglob("*")) if path.is_file()],
+        "shipped": [records.sha256(path) for path in sorted(TRAINED.rglob("*")) if path.is_file()],
         "figures there": [str(path.relative_to(run)) for path in figures],
     }
 

@@ -13,6 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gzutils.tools import backend
+
+if __name__ == "__main__":
+    backend.load()  # before what comes now imports Keras
+
 import keras
 import numpy as np
 import pandas as pd
@@ -26,8 +31,9 @@ from gzutils.learning.augmentation import RandomAffine
 from gzutils.learning.predict import predict
 from gzutils.learning.recipe import Recipe
 from gzutils.models import bases, compact, pretrained
+from gzutils.models.compact import LARGEST
 from gzutils.models.networks import NETWORKS
-from gzutils.tools import backend, files, records
+from gzutils.tools import files, records
 
 # What a turn or a mirror image leaves as it is, and what shows wherever it is not zero.
 PROPERTIES = (
@@ -59,7 +65,6 @@ PROPERTIES = (
     "artifact",
 )
 INPUTS = {"input_scaling": "imagenet", "enlarge_to": 64}  # how the course's quick profile shows its galaxies
-LARGEST = 5_000_000  # bytes of a weights file
 UNSEEN = 1e-3  # of its spread: so much may rounding change a feature
 SAMPLE = 512  # test galaxies on which that is seen
 
@@ -238,7 +243,6 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="where simulated galaxies are, or are drawn; else FOLDER/data")
     parser.add_argument("--networks", nargs="+", choices=tuple(bases.TITLES), default=list(bases.TITLES))
     asked = parser.parse_args(words)
-    backend.load()
     for network in asked.networks:
         data = asked.data or asked.folder / "data"
         try:

@@ -24,11 +24,11 @@ from gzutils.decision_tree import QUESTIONS
 from gzutils.learning import metrics
 from gzutils.learning.predict import predict
 from gzutils.models import compact, saved, shipped
+from gzutils.models.compact import LARGEST
 from gzutils.models.networks import NETWORKS
 from gzutils.tools import backend, files, records
 
 SHIPPED = ("parallel_cnn", "vision_transformer")
-LARGEST = 5_000_000  # bytes of a network's file
 UNSEEN = 0.001  # a change of a probability that nobody sees
 
 
@@ -38,7 +38,7 @@ def ship(run: Run, store: Store, split: Split, names: Iterable[str], place: Path
     Args:
         run, store, split: see `large_run.open_run`.
         names: of networks that were trained as the run says; the kit brings along `SHIPPED` at most.
-        place: the folder to write; the kit's own is `models.shipped.PLACE`.
+        place: the folder to write; the kit's own is `models.shipped.TRAINED`.
 
     Raises:
         ValueError: a network does not get small enough without changing what it says.

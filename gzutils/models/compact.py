@@ -9,6 +9,7 @@ import numpy as np
 
 FLOAT16 = 10  # bits of a float16's mantissa; a float32 has 23
 FULL = 23
+LARGEST = 5_000_000  # bytes of a file that comes with the kit
 
 
 def rounded(values: np.ndarray, bits: int) -> np.ndarray:

@@ -5,6 +5,7 @@ A new network is a module beside this one, a row here, and an entry in `profiles
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gzutils.data.view import REPORT_VIEW, View
@@ -12,6 +13,7 @@ from gzutils.data.view import REPORT_VIEW, View
 if TYPE_CHECKING:
     import keras
 
+TRAINED = Path(__file__).parents[1] / "trained"  # what comes with the kit
 # What a pretrained base may start from other than ImageNet, in words for titles and tables.
 RANDOM_START = "random initial weights"
 GALAXIES_START = "simulated galaxies' properties (a quarter of the filters)"

@@ -21,7 +21,7 @@ from gzutils import parameters
 from gzutils.data.view import REPORT_VIEW
 from gzutils.models import bases
 from gzutils.models.answers import answers
-from gzutils.models.networks import GALAXIES_START, RANDOM_START
+from gzutils.models.networks import GALAXIES_START, RANDOM_START, TRAINED
 from gzutils.tools import records
 from gzutils.tools.files import first_line
 from gzutils.tools.progress import Line
@@ -31,7 +31,6 @@ IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)  # as keras.applications subtrac
 # middle in 0 ... 1, and a black sky under the means above.
 TYPICAL_INPUT = {"report": 0.5, "imagenet": 115.0}
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
-SHIPPED = Path(__file__).parents[1] / "trained"  # what comes with the kit; `course.pretraining` makes these bases anew
 SHIPPED_WIDTH = 0.25
 
 
@@ -162,7 +161,7 @@ def find_weights(network: str, wanted: str | None, required: bool, home: Path | 
 
 def shipped_file(network: str) -> Path:
     """The weights file of a network's base that comes with the kit."""
-    return SHIPPED / f"{network}_quarter.weights.h5"
+    return TRAINED / f"{network}_quarter.weights.h5"
 
 
 def refuse_its_own_galaxies(network: str, seed: int) -> None:

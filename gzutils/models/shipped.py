@@ -11,11 +11,9 @@ from typing import Any
 
 import keras
 
-import gzutils
-from gzutils.models.networks import NETWORKS
+from gzutils.models.networks import NETWORKS, TRAINED
 from gzutils.tools import records
 
-PLACE = Path(gzutils.__file__).parent / "trained"
 CARD = ("network", "sha256", "protocol", "data", "training", "test", "weaknesses")  # what a card has at least
 REMEDY = "fetch it again (git checkout, or install the kit anew)"
 
@@ -30,8 +28,8 @@ class Shipped:
 
 
 def names(place: Path | str | None = None) -> list[str]:
-    """The networks of the kit's table that are in a folder (None: `PLACE`), with their cards or without."""
-    return [name for name in NETWORKS if (Path(place or PLACE) / f"{name}.keras").is_file()]
+    """The networks of the kit's table that are in a folder (None: `TRAINED`), with their cards or without."""
+    return [name for name in NETWORKS if (Path(place or TRAINED) / f"{name}.keras").is_file()]
 
 
 def read_card(name: str, place: Path | str | None = None) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def read_card(name: str, place: Path | str | None = None) -> dict[str, Any]:
     Raises:
         ValueError: there is no such network, or its card is damaged.
     """
-    path = Path(place or PLACE) / f"{name}.json"
+    path = Path(place or TRAINED) / f"{name}.json"
     if not path.is_file():
         there = ", ".join(names(place)) or "none"
         raise ValueError(f"the kit brings no network {name!r} along with a card {path}; there: {there}")
@@ -60,7 +58,7 @@ def open_network(name: str, place: Path | str | None = None) -> Shipped:
     Raises:
         ValueError: there is no such network, or its file or card is damaged.
     """
-    card, path = read_card(name, place), Path(place or PLACE) / f"{name}.keras"
+    card, path = read_card(name, place), Path(place or TRAINED) / f"{name}.keras"
     if not path.is_file():
         raise ValueError(f"there is no {path} beside its card; {REMEDY}")
     if records.sha256(path) != card["sha256"]:

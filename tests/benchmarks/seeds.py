@@ -48,16 +48,13 @@ def measured(profile: str, galaxies: int | None, seed: int) -> tuple[pd.Series, 
     Raises:
         SystemExit: a notebook failed; its own message stands above.
     """
-    from gzutils.course import pipeline, runs
+    from gzutils.course import command_line, pipeline, runs
     from gzutils.learning import grad_cam
 
     options = ["--profile", profile, "--seed", str(seed)]
-    name = None
     if galaxies is not None:
-        name = f"{profile}-simulated-{galaxies}-galaxies-seed-{seed}"
-        options += ["--galaxies", str(galaxies), "--run", name]
-    else:
-        name = f"{profile}-simulated" + (f"-seed-{seed}" if seed else "")
+        options += ["--galaxies", str(galaxies), "--run", f"{profile}-simulated-{galaxies}-galaxies-seed-{seed}"]
+    name = command_line.parse(options).run
     for notebook in NOTEBOOKS:
         with contextlib.redirect_stdout(sys.stderr):
             failed = pipeline.main([*options, "--only", notebook])
