@@ -12,7 +12,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-DATA_SOURCES = ("simulated", "kaggle")
+DATA_SOURCES = ("simulated", "gz2", "kaggle")
+DEBIASED = ("willett", "hart")  # whose debiased fractions, of Galaxy Zoo 2
+WITH_FILES = ("gz2", "kaggle")  # data that may lie in a folder of yours
 SCALINGS = ("report", "imagenet")  # of what a pretrained base sees
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 FEWEST_GALAXIES = 5  # so that training, validation and test have one each at least
@@ -89,9 +91,15 @@ PARAMETERS = {
     "PROFILE": Parameter(
         "quick", '"smoke": seconds, "quick": minutes, "report": the report\'s protocol, "full": mended', words
     ),
-    "DATA": Parameter("simulated", '"simulated", or "kaggle" for the real challenge', _one_of(*DATA_SOURCES)),
+    "DATA": Parameter(
+        "simulated",
+        '"simulated"; real ones: "gz2" (Galaxy Zoo 2, open), "kaggle" (the challenge)',
+        _one_of(*DATA_SOURCES),
+    ),
     "DATA_DIR": Parameter(
-        None, "folder or zip with the challenge's files; None: data/kaggle, downloaded where missing", words
+        None,
+        "folder or zip with the real galaxies' files; None: data/gz2 or data/kaggle, downloaded where missing",
+        words,
     ),
     "GALAXIES": Parameter(None, "how many galaxies; None: as the profile says", _whole(FEWEST_GALAXIES)),
     "RUN": Parameter(
@@ -101,6 +109,11 @@ PARAMETERS = {
     ),
     "SEED": Parameter(
         0, "of all that is random; the same seed gives the same result on one kind of machine (README)", _whole(0)
+    ),
+    "DEBIASED": Parameter(
+        "willett",
+        'of Galaxy Zoo 2: "willett", as the challenge\'s were made, or "hart", debiased anew in 2016',
+        _one_of(*DEBIASED),
     ),
     "EPOCHS": Parameter(None, "passes over the training galaxies, at most; None: as the profile says", _whole(1)),
     "CONSTRAINT_WEIGHT": Parameter(None, "lambda of the loss; None: as the profile says (0.001)", weight),
@@ -142,7 +155,15 @@ PARAMETERS = {
         None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"', yes_or_no
     ),
 }
-OF_RUNS = ("PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED")  # what decides which run a notebook is part of
+OF_RUNS = (
+    "PROFILE",
+    "DATA",
+    "DATA_DIR",
+    "DEBIASED",
+    "GALAXIES",
+    "RUN",
+    "SEED",
+)  # what decides which run a notebook is part of
 OF_NETWORKS = ("DEPTH", "CLASS_TOKEN", "PATCH_SIZE", "INPUT_SCALING")  # arguments of their builders
 
 

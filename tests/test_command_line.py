@@ -35,7 +35,18 @@ def test_another_seed_is_another_run():
 def test_help_explains_every_option_and_profile():
     result = run_all("--help")
     assert result.returncode == 0
-    options = ("--profile", "--data", "--data-dir", "--galaxies", "--seed", "--run", "--only", "--from", "--fresh")
+    options = (
+        "--profile",
+        "--data",
+        "--data-dir",
+        "--debiased",
+        "--galaxies",
+        "--seed",
+        "--run",
+        "--only",
+        "--from",
+        "--fresh",
+    )
     for word in (*options, "--precision", "--devices", "test"):
         assert word in result.stdout
     assert "quick    minutes on two cores" in result.stdout
@@ -55,7 +66,8 @@ def test_another_copy_in_the_current_directory_is_not_taken(tmp_path):
         (["--galaxies", "many"], "GALAXIES is 'many'; it has to be a whole number, 5 or more"),
         (["--galaxies", "4"], "GALAXIES is 4; it has to be a whole number, 5 or more"),
         (["--data", "kaggle", "--data-dir", "/no/such/folder"], "there is no /no/such/folder"),
-        (["--data-dir", "/"], "--data-dir goes with --data kaggle"),
+        (["--data-dir", "/"], "--data-dir goes with --data gz2 or --data kaggle"),
+        (["--debiased", "hart", "--data", "kaggle"], "--debiased goes with --data gz2"),
         (["--seed", "-1"], "SEED is -1; it has to be a whole number, 0 or more"),
         (["--seed", "1", "--store-outputs"], "on simulated galaxies, with seed 0"),
         (["--devices", "0"], "DEVICES is 0; it has to be a whole number, 1 or more"),

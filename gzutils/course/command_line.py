@@ -11,8 +11,8 @@ from gzutils.profiles import PROFILES
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The options as a namespace: profile, data, data_dir, galaxies, seed, run, precision, devices, only, start,
-    fresh, store_outputs.
+    """The options as a namespace: profile, data, data_dir, debiased, galaxies, seed, run, precision, devices, only,
+    start, fresh, store_outputs.
 
     Wrong options end the program with one sentence that says why.
     """
@@ -33,8 +33,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--data-dir",
         metavar="DIR",
         type=_existing_path,
-        help="with --data kaggle: folder or competition zip with the challenge's files; without it they are "
-        "downloaded with your Kaggle credentials",
+        help="with --data gz2 or kaggle: folder or zip with the real galaxies' files; without it they are downloaded, "
+        "for kaggle with your credentials",
+    )
+    parser.add_argument(
+        "--debiased",
+        choices=parameters.DEBIASED,
+        default=parameters.DEBIASED[0],
+        help="with --data gz2: whose debiased fractions (default: willett, as the challenge's labels were made)",
     )
     parser.add_argument(
         "--galaxies",
@@ -77,8 +83,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="for contributors: afterwards copy the outputs into notebooks/ (quick, simulated)",
     )
     options = parser.parse_args(arguments)
-    if options.data_dir and options.data != "kaggle":
-        parser.error("--data-dir goes with --data kaggle")
+    if options.data_dir and options.data not in parameters.WITH_FILES:
+        parser.error("--data-dir goes with --data gz2 or --data kaggle")
+    if options.debiased != parameters.DEBIASED[0] and options.data != "gz2":
+        parser.error("--debiased goes with --data gz2")
     if options.profile == "report" and options.precision != "float32":
         parser.error("the profile report is always float32; --precision goes with full")
     stored = (options.profile, options.data, options.galaxies, options.seed) == ("quick", "simulated", None, 0)

@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         "PROFILE": options.profile,
         "DATA": options.data,
         "DATA_DIR": str(options.data_dir) if options.data_dir else None,
+        "DEBIASED": options.debiased,
         "GALAXIES": options.galaxies,
         "SEED": options.seed,
         "RUN": options.run,

@@ -15,11 +15,15 @@ from gzutils.tools import records
 
 @dataclass(frozen=True)
 class Examples:
-    """What a network learns from: inputs (N, …), targets (N, …) or None, and digits that name both."""
+    """What a network learns from: inputs (N, …), targets (N, …) or None, and digits that name both.
+
+    source: of the galaxies, such as "simulated" or "gz2"; empty where it is not known.
+    """
 
     inputs: np.ndarray
     targets: np.ndarray | None
     fingerprint: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Store:
         """Eight digits that name the contents."""
         return records.fingerprint(self.manifest["sha256"])
 
+    @property
+    def source(self) -> str:
+        """Where the galaxies are from: "simulated", "gz2" or "kaggle"; empty where the store's maker did not say."""
+        return self.manifest["source"].get("data", "")
+
     def examples(self, targets: np.ndarray | None = None) -> Examples:
         """The galaxies' pictures with their vote fractions, or with other targets (N, …), such as classes.
 
@@ -52,7 +61,7 @@ class Store:
             ValueError: the targets are not one number or row of numbers a galaxy.
         """
         if targets is None:
-            return Examples(self.images, self.labels, self.fingerprint)
+            return Examples(self.images, self.labels, self.fingerprint, self.source)
         targets = np.asarray(targets)
         if targets.shape[:1] != (len(self),):
             raise ValueError(
@@ -61,7 +70,7 @@ class Store:
         if targets.dtype.kind not in "biuf" or not np.isfinite(targets).all():
             raise ValueError(f"the targets ({targets.dtype}) have to be numbers, none of them NaN or infinite")
         named = records.fingerprint([self.fingerprint, str(targets.dtype), records.arrays_sha256(targets)])
-        return Examples(self.images, targets, named)
+        return Examples(self.images, targets, named, self.source)
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,7 @@ def few_of(examples: Examples, split: Split, train: int, others: int) -> tuple[E
     parts = np.atleast_2d(split.train)[0][:train], split.validation[:others], split.test[:others]
     rows = np.concatenate(parts)
     named = records.fingerprint([examples.fingerprint, records.arrays_sha256(rows)])
-    few = Examples(examples.inputs[rows], examples.targets[rows], named)
+    few = Examples(examples.inputs[rows], examples.targets[rows], named, examples.source)
     places = np.split(np.arange(len(rows)), np.cumsum([len(part) for part in parts])[:2])
     return few, Split(*places)
 

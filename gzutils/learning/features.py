@@ -115,7 +115,7 @@ def compute(
     array, seconds = _open(folder, shape)
     added = count + np.arange(copies * per_copy).reshape(copies, per_copy)
     targets = np.concatenate([examples.targets, *[examples.targets[split.train]] * copies])
-    kept = Examples(array, targets, records.fingerprint(identity))
+    kept = Examples(array, targets, records.fingerprint(identity), examples.source)
     return Features(kept, replace(split, train=added) if copies else split, seconds)
 
 
@@ -150,8 +150,7 @@ def train_head(
     on_features = replace(recipe, augmentation=None)
     place = folder / "head"
     trained = training.train(head, kept.examples, kept.split, on_features, place, seed, after_epoch=after_epoch)
-    with files.whole_file(folder / "model.keras") as beside:
-        model.save(beside)
+    saved.write(folder / "model.keras", model, examples.source)
     with files.whole_file(folder / "history.csv") as beside:
         trained.history.to_csv(beside, index=False)
     return HeadTrained(trained, head, kept.examples.inputs, kept.seconds)
