@@ -9,7 +9,8 @@ from conftest import make_zip, noise_jpeg
 from keras import layers
 
 from gzutils.course import submission
-from gzutils.data.challenge import TEST_IMAGES, ChallengeError, Images
+from gzutils.data.archives import ChallengeError
+from gzutils.data.challenge import TEST_IMAGES, Images
 from gzutils.data.jpegs import preprocess
 from gzutils.decision_tree import COLUMNS
 

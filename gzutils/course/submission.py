@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gzutils.data.challenge import ChallengeError, Images
+from gzutils.data.archives import ChallengeError
+from gzutils.data.challenge import Images
 from gzutils.data.jpegs import preprocessed
 from gzutils.data.solutions import write_submission
 from gzutils.data.view import REPORT_VIEW, View

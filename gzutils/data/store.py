@@ -28,13 +28,17 @@ class Examples:
 
 @dataclass(frozen=True)
 class Store:
-    """An open store: images (N, side, side, 3) uint8, memory-mapped; labels (N, 37) float32; galaxy_ids (N,) int64."""
+    """An open store: images (N, side, side, 3) uint8, memory-mapped; labels (N, 37) float32; galaxy_ids (N,) int64.
+
+    `votes` (N, 37) int32, how many volunteers gave each answer, is None where the source has shares only.
+    """
 
     folder: Path
     images: np.ndarray
     labels: np.ndarray
     galaxy_ids: np.ndarray
     manifest: dict
+    votes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.galaxy_ids)
@@ -46,8 +50,8 @@ class Store:
 
     @property
     def fingerprint(self) -> str:
-        """Eight digits that name the contents."""
-        return records.fingerprint(self.manifest["sha256"])
+        """Eight digits that name the pictures, their labels and their ids, whatever is kept beside them."""
+        return records.fingerprint({name: sha for name, sha in self.manifest["sha256"].items() if name != "votes.npy"})
 
     @property
     def source(self) -> str:
@@ -105,7 +109,7 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
         raise ValueError(f"{folder} is no store: {', '.join(missing)} missing; {remedy}")
     try:
         manifest = records.read_json(folder / "manifest.json")
-        version, count, checksums = manifest["version"], manifest["galaxies"], manifest["sha256"]
+        version, count, checksums = manifest["version"], manifest["galaxies"], dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{folder / 'manifest.json'} is damaged; {remedy}") from None
     if version != STORE_VERSION:
@@ -114,12 +118,17 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
         side = View(**manifest["view"]).side
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{folder / 'manifest.json'} is damaged (no view); {remedy}") from None
-    arrays = []
-    for name, shape, dtype in (
-        ("images.npy", (count, side, side, 3), np.uint8),
-        ("labels.npy", (count, len(COLUMNS)), np.float32),
-        ("galaxy_ids.npy", (count,), np.int64),
-    ):
+    expected = {
+        "images.npy": ((count, side, side, 3), np.uint8),
+        "labels.npy": ((count, len(COLUMNS)), np.float32),
+        "galaxy_ids.npy": ((count,), np.int64),
+    }
+    if "votes.npy" in checksums:
+        if not (folder / "votes.npy").is_file():
+            raise ValueError(f"{folder} is no store: votes.npy missing; {remedy}")
+        expected["votes.npy"] = ((count, len(COLUMNS)), np.int32)
+    arrays = {}
+    for name, (shape, dtype) in expected.items():
         path = folder / name
         try:
             array = np.lib.format.open_memmap(path, mode="r")  # which never unpickles anything
@@ -129,8 +138,8 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
             raise ValueError(f"{path} has {array.shape} {array.dtype}, expected {shape} {dtype}; {remedy}")
         if (verify_images or name != "images.npy") and records.sha256(path) != checksums[name]:
             raise ValueError(f"{path} has changed since it was written (checksum); {remedy}")
-        arrays.append(array if name == "images.npy" else np.array(array))
-    return Store(folder, *arrays, manifest)
+        arrays[name.removesuffix(".npy")] = array if name == "images.npy" else np.array(array)
+    return Store(folder, manifest=manifest, **arrays)
 
 
 def few_of(examples: Examples, split: Split, train: int, others: int) -> tuple[Examples, Split]:
