@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from open_data_server import serving
 from PIL import Image
 
 from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
@@ -58,6 +59,13 @@ def zips(tmp_path):
     table = solutions_csv(tmp_path / "table.csv").read_bytes()
     make_zip(folder / f"{SOLUTIONS}.zip", [(f"{SOLUTIONS}.csv", table), (f"__MACOSX/._{SOLUTIONS}.csv", b"x")])
     return folder
+
+
+@pytest.fixture
+def open_data():
+    """A server of the open data on the loopback address, with no files yet."""
+    with serving() as server:
+        yield server
 
 
 def check_found(found):
