@@ -10,12 +10,15 @@ import os
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from gzutils.data.addresses import ADDRESSES
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in to the network of this hotel.</body></html>\n"
 
@@ -82,6 +85,7 @@ class OpenDataServer:
         self.answers: dict[str, Callable[[dict[str, str]], bytes]] = {}
         self.faults: dict[str, list[Fault]] = {}
         self.asked: list[Asked] = []
+        self.connections: list[socket.socket] = []
         self.holding = threading.Event()  # set when a fault holds an answer back
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"data": self}))
@@ -103,10 +107,10 @@ class OpenDataServer:
         """How many bytes went out, for one name or in all."""
         return sum(asked.sent for asked in self.asked if name in (None, asked.name))
 
-    def write_addresses(self, path: Path, **checksums: str | None) -> Path:
-        """Writes the file that GZUTILS_ADDRESSES names: every name that is served here; MD5 sums by name."""
-        names = [*self.files, *self.answers]
-        settings = {name: {"url": self.url(name), "md5": checksums.get(name)} for name in names}
+    def write_addresses(self, path: Path, checksums: dict[str, str] | None = None) -> Path:
+        """Writes the file that GZUTILS_ADDRESSES names: all that is served here; MD5 sums by name."""
+        names = [name for name in (*self.files, *self.answers) if name in ADDRESSES]
+        settings = {name: {"url": self.url(name), "md5": (checksums or {}).get(name)} for name in names}
         path.write_text(json.dumps(settings), encoding="utf-8")
         return path
 
@@ -122,22 +126,27 @@ class OpenDataServer:
                     return fault
         return Fault()
 
-    @contextlib.contextmanager
-    def serving(self) -> Iterator["OpenDataServer"]:
-        """Answers while the block runs."""
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
+    def start(self) -> None:
+        """Answers from now on."""
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self) -> None:
+        """Answers no more: its port is closed, and so are the connections that stand."""
+        self._server.shutdown()
+        self._server.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
     data: OpenDataServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for the client to confirm its headers
+
+    def setup(self) -> None:
+        super().setup()
+        self.data.connections.append(self.connection)
 
     def log_message(self, *arguments: object) -> None:
         """Says nothing."""
@@ -225,11 +234,21 @@ def serving() -> Iterator[OpenDataServer]:
     """A server that runs while the block does; no proxy of the environment stands before it."""
     before = os.environ.get("NO_PROXY")
     os.environ["NO_PROXY"] = "127.0.0.1"
+    server = OpenDataServer()
+    server.start()
     try:
-        with OpenDataServer().serving() as server:
-            yield server
+        yield server
     finally:
+        server.close()
         if before is None:
             del os.environ["NO_PROXY"]
         else:
             os.environ["NO_PROXY"] = before
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 20) -> None:
+    """Returns when something in another process has happened, and fails where it does not."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
