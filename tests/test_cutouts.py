@@ -307,7 +307,7 @@ def test_notebook_09_walks_a_galaxy_by_its_name_and_goes_on_without_network(sky,
     assert list(pd.read_csv(folder / "shares.csv")["name"]) == ["NGC 1"]
     assert (folder / "figures/walk_1.png").is_file()
     sky.close()
-    said = run_notebook_09(tmp_path, "-p", "GALAXIES", "5", "-p", "GALAXY", "NGC 2", "-p", "MODEL", "02_parallel_cnn")
+    said = run_notebook_09(tmp_path, "-p", "GALAXIES", "5", "-p", "GALAXY", "NGC 2")
     assert "left out: NGC 2, " in said
     assert "does not answer; check the network" in said
     assert "test galaxies of this run" in said

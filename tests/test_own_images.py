@@ -328,7 +328,22 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 def test_a_laptop_survives_the_largest_picture(tmp_path, side, refused, most):
     """Of 16 bits, which take most memory; with Pillow's own limit one of 178.9 million pixels took 5 GB."""
     Image.new("I;16", (side, side), 7).save(tmp_path / "a.tiff", compression="tiff_deflate")
-    said = subprocess.run([sys.executable, "-c", LARGE, tmp_path], capture_output=True, text=True, check=True).stdout
+    assert_memory(tmp_path, refused, most)
+
+
+@pytest.mark.parametrize(
+    ("shape", "refused", "most"),
+    [((7071, 7071), False, 2e9), ((3, 4082, 4082), False, 2e9), ((3, 4083, 4083), True, 1e8)],
+)
+def test_a_laptop_survives_the_largest_fits_file(tmp_path, shape, refused, most):
+    """Seen failing, with 3 GB, when the noise was taken from all pixels."""
+    values = np.random.default_rng(0).integers(0, 2**15, shape, np.int16)
+    fits.PrimaryHDU(values).writeto(tmp_path / "a.fits")
+    assert_memory(tmp_path, refused, most)
+
+
+def assert_memory(folder, refused, most):
+    said = subprocess.run([sys.executable, "-c", LARGE, folder], capture_output=True, text=True, check=True).stdout
     reasons, memory = said.splitlines()
     assert ("more than 50,000,000 pixels; cut the galaxy out first" in reasons) == refused
     assert int(memory) < most

@@ -7,6 +7,7 @@ LINEAR = f"stretched from its {100 * OUTLIERS:g} % darkest to its {100 * OUTLIER
 ASINH = f"asinh-stretched as SDSS's colour pictures, its {100 * OUTLIERS:g} % brightest values white"
 
 SOFTENING = 10  # times the noise of the sky: what is fainter is stretched evenly, what is brighter logarithmically
+ENOUGH = 2**22  # pixels from whose rows the noise is taken
 DEEPEST = 100  # softenings from black to white, at most: without any noise nothing else would limit them
 
 
@@ -48,15 +49,17 @@ def asinh(planes: np.ndarray) -> np.ndarray:
     if all(noises):
         light, noises = [plane / np.float32(noise) for plane, noise in zip(light, noises, strict=True)], [1.0]
     total = light[0] if grey else sum(light) / np.float32(3)
-    white = _percentile(total, 1 - OUTLIERS)
+    white = _percentile(total.copy(), 1 - OUTLIERS)
     white = white if white > 0 else max(total.max(), np.finfo(np.float32).tiny)
     softening = max(SOFTENING * max(noises), white / DEEPEST)
     if grey:
         scaled = AsinhStretch(min(1, softening / white))(total / white)
-        return np.round(255 * scaled).astype(np.uint8)
+        scaled *= 255
+        return np.round(scaled, out=scaled).astype(np.uint8)
     # The paper's Q and alpha (1 / stretch) for which the softening is this one and white is 1.
     depth = 10 * np.sinh(np.arcsinh(white / softening) / 10)
-    return make_lupton_rgb(*light, stretch=depth * softening, Q=depth)
+    with np.errstate(invalid="ignore"):  # it divides by the light where there is none, and drops that
+        return make_lupton_rgb(*light, stretch=depth * softening, Q=depth)
 
 
 def _above_black(plane: np.ndarray) -> tuple[np.ndarray, float]:
@@ -66,11 +69,13 @@ def _above_black(plane: np.ndarray) -> tuple[np.ndarray, float]:
     three noises below its middle.
     """
     known = _known(plane)
-    differences = np.diff(np.where(known, plane, np.nan), axis=1)
+    rows = plane[:: 1 + plane.size // ENOUGH]
+    differences = np.abs(np.diff(np.where(np.isfinite(rows), rows, np.nan), axis=1))
     differences = differences[np.isfinite(differences)]
-    noise = float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
-    black = _percentile(plane[known], OUTLIERS) + 2 * noise
-    return np.where(known, plane - black, 0).clip(0, None).astype(np.float32), noise
+    noise = float(np.median(differences) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
+    light = plane - (_percentile(plane[known], OUTLIERS) + 2 * noise)
+    light[~known] = 0
+    return light.clip(0, None, out=light).astype(np.float32), noise
 
 
 def _known(values: np.ndarray) -> np.ndarray:
@@ -81,5 +86,6 @@ def _known(values: np.ndarray) -> np.ndarray:
 
 
 def _percentile(values: np.ndarray, share: float) -> float:
-    """The value below which a share of the values lies, the inner one where it lies between two."""
-    return float(np.percentile(values, 100 * share, method="higher" if share < 0.5 else "lower"))
+    """The value below which a share of the values lies, the inner one where it lies between two; reorders `values`."""
+    method = "higher" if share < 0.5 else "lower"
+    return float(np.percentile(values, 100 * share, method=method, overwrite_input=True))
