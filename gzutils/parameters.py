@@ -55,6 +55,20 @@ def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
+def positive(name: str, value: Any) -> float:
+    """A number above 0, such as a scale."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+        raise ValueError(f"{name} is {value!r}; it has to be a number above 0")
+    return value
+
+
+def galaxies(name: str, value: Any) -> str | list | tuple:
+    """Names of galaxies or their coordinates, one or several; whether they make sense, the sky's services tell."""
+    if not (isinstance(value, str) and value.strip()) and not (isinstance(value, list | tuple) and value):
+        raise ValueError(f'{name} is {value!r}; it has to be a name ("NGC 1300"), (ra, dec) in degrees, or several')
+    return value
+
+
 def run_name(value: str) -> str:
     """The name of a run, which is that of its folder below `runs/`; hidden ones are the kit's own."""
     if not isinstance(value, str):
@@ -142,6 +156,12 @@ PARAMETERS = {
         None, 'True: VGG16 and ResNet50 see turned galaxies too; None: in "report" and "full" (needs a GPU)', yes_or_no
     ),
     "IMAGES": Parameter(None, "your picture, or a folder of them; None: some test galaxies of this run", words),
+    "GALAXY": Parameter(
+        None, 'a galaxy\'s name ("NGC 1300") or (ra, dec) in degrees, or a list of them: fetched from the sky', galaxies
+    ),
+    "SCALE": Parameter(
+        None, "of GALAXY's picture, arcsec a pixel; None: 0.02 petroR90 as in the challenge, else 0.396", positive
+    ),
     "UPLOAD": Parameter(False, "on Colab, True: choose pictures on your own computer", yes_or_no),
     "CUT": Parameter(
         None,

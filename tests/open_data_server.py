@@ -82,7 +82,7 @@ class OpenDataServer:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes | Content] = {}
-        self.answers: dict[str, Callable[[dict[str, str]], bytes]] = {}
+        self.answers: dict[str, Callable[[dict[str, str]], bytes | None]] = {}
         self.faults: dict[str, list[Fault]] = {}
         self.asked: list[Asked] = []
         self.connections: list[socket.socket] = []
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         address = urlsplit(self.path)
         name = unquote(address.path).lstrip("/")
-        query = {key: values[-1] for key, values in parse_qs(address.query).items()}
+        query = {key: values[-1] for key, values in parse_qs(address.query, keep_blank_values=True).items()}
         asked = Asked(self.command, name, query, dict(self.headers))
         self.data.asked.append(asked)
         fault = self.data.fault_of(name)
@@ -181,7 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _content(self, name: str, query: dict[str, str]) -> Content | None:
         if name in self.data.answers:
-            return Bytes(self.data.answers[name](query))
+            answer = self.data.answers[name](query)
+            return None if answer is None else Bytes(answer)
         content = self.data.files.get(name)
         return Bytes(content) if isinstance(content, bytes) else content
 

@@ -9,6 +9,7 @@ SETTING = "GZUTILS_ADDRESSES"  # an environment variable: the JSON file with oth
 
 _PICTURES = "https://zenodo.org/records/3565489/files/{}?download=1"
 _WILLETT = "https://zooniverse-data.s3.amazonaws.com/galaxy-zoo-2/zoo2MainSpecz.csv.gz"
+_SKYSERVER = "https://skyserver.sdss.org/dr19/SkyServerWS"
 _HART = "https://gz2hart.s3.amazonaws.com/gz2_hart16.csv.gz"
 
 
@@ -21,7 +22,7 @@ class Address:
 
 
 # Galaxy Zoo 2: the pictures and their table of names (Zenodo record 3565489); the votes of Willett et al. (2013) and
-# of Hart et al. (2016).
+# of Hart et al. (2016). Then the services that know where galaxies are in the sky, and cut them out.
 ADDRESSES = {
     "images_gz2.zip": Address(_PICTURES.format("images_gz2.zip"), "bc647032d31e50c798770cf4430525c7"),
     "gz2_filename_mapping.csv": Address(
@@ -29,6 +30,10 @@ ADDRESSES = {
     ),
     "zoo2MainSpecz.csv.gz": Address(_WILLETT),
     "gz2_hart16.csv.gz": Address(_HART),
+    "sdss cutout": Address(f"{_SKYSERVER}/ImgCutout/getjpeg"),
+    "sdss search": Address(f"{_SKYSERVER}/SearchTools/SqlSearch"),
+    "legacy survey cutout": Address("https://www.legacysurvey.org/viewer/jpeg-cutout"),
+    "sesame": Address("https://cds.unistra.fr/cgi-bin/nph-sesame/"),
 }
 
 
