@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from gzutils import parameters, profiles, report
 from gzutils.course import figures
-from gzutils.data import gz2, preprocessing
+from gzutils.data import preprocessing
 from gzutils.data.challenge import Challenge
 from gzutils.data.simulation import survey
 from gzutils.data.store import Split, Store, open_store, split_galaxies
@@ -89,23 +89,18 @@ class Run:
             ValueError: the run was made with other galaxies, or there are fewer than were asked for by number.
         """
         folder = preprocessing.find_or_make_store(
-            self.data, self.home / "data", self.data_dir, self.galaxies, self.seed, self.debiased, view
+            self.data, self.home / "data", self.data_dir, self.galaxies, self.seed, view, self.debiased
         )
         store = open_store(folder, verify_images=True)  # half a second for the whole challenge
         if self.data == "gz2":
-            print(gz2.CREDIT)
+            print(store.manifest["source"]["credit"])
         if self.galaxies_asked and len(store) < self.galaxies:
             raise ValueError(f"{self.galaxies} galaxies were asked for, but the data have {len(store)}; ask for fewer")
         # Other views are of the same galaxies, which the report's view names.
         seen = "galaxies in the store" if view == REPORT_VIEW else f"galaxies in the store, {view.crop} to {view.side}"
         self._remember({seen: store.fingerprint, "galaxies there": len(store)})
-        left_out = {
-            "images that cannot be used": len(store.manifest.get("rejected", ())),
-            "labels without an image": store.manifest.get("labels_without_image", 0),
-            "images without labels": store.manifest.get("images_without_labels", 0),
-        }
-        if any(left_out.values()):
-            print("left out: " + ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count))
+        if store.left_out:
+            print("left out: " + ", ".join(f"{count:,} {what}" for what, count in store.left_out.items()))
         return store
 
     def set_up_training(self) -> None:

@@ -5,25 +5,28 @@ Pictures and tables are open, no account is needed (Willett et al. 2013, https:/
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gzutils import decision_tree
 from gzutils.data import gz2_pictures, gz2_tables, remote_zip
 from gzutils.data.addresses import address
-from gzutils.data.challenge import Images, refusal
+from gzutils.data.archives import refusal
+from gzutils.data.challenge import Images
 from gzutils.data.gz2_tables import Gz2Table
 from gzutils.data.transfer import fetch_file
 from gzutils.tools import files, records, sources
 
 TABLES = {"willett": "zoo2MainSpecz.csv.gz", "hart": "gz2_hart16.csv.gz"}  # by whose debiased fractions they hold
 MAPPING = "gz2_filename_mapping.csv"
+ARRAYS = ("object_ids", "asset_ids", "labels", "votes")  # of a table, a row each galaxy
+SAID = ("publication", "left_out", "noted", "debiasing")  # of a table as a whole
 CREDIT = (
-    "pictures: Sloan Digital Sky Survey, cut out for Galaxy Zoo 2 (Zenodo, record 3565489); "
-    "votes: its volunteers, Willett et al. 2013"
+    "pictures: Sloan Digital Sky Survey, cut out for Galaxy Zoo 2 (Zenodo, record 3565489); votes: its volunteers, "
 )
 
 
@@ -55,19 +58,19 @@ def _once(path: Path, catalogue: Path) -> CatalogueImages:
 
 @dataclass(frozen=True)
 class GalaxyZoo2:
-    """Some galaxies of Galaxy Zoo 2: their pictures, and of the table the rows that are theirs.
+    """Some galaxies of Galaxy Zoo 2: their pictures, and their rows of the table that `solutions` holds.
 
     There are no `test_images`: every galaxy here has its votes.
     """
 
     training_images: Images
+    solutions: Path
     table: Gz2Table
-    debiased: str
     test_images: None = None
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Why rows of the table are no galaxies of this source, and how many."""
+        """Why rows of the whole table are no galaxies of this source, and how many."""
         return self.table.left_out
 
     def labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,9 +82,13 @@ class GalaxyZoo2:
         table = self.table
         return {
             "training_images": self.training_images.identity(),
-            "debiased": self.debiased,
             "table": records.arrays_sha256(table.object_ids, table.labels, table.votes),
-            "debiasing": table.debiasing,
+            "credit": CREDIT + table.publication,
+            "of the whole table": table.noted,
+            "debiasing": [
+                {"question": number, "galaxies off by more than 0.01": galaxies, "furthest from 1": miss}
+                for number, (galaxies, miss) in table.debiasing.items()
+            ],
         }
 
 
@@ -92,10 +99,10 @@ def find(
     seed: int = 0,
     debiased: str = "willett",
 ) -> GalaxyZoo2:
-    """Finds Galaxy Zoo 2's files, or fetches what lacks: the two tables, and of the pictures so many as are wanted.
+    """Finds Galaxy Zoo 2's files, or fetches what lacks: two tables, and so many of the pictures as are wanted.
 
-    Which galaxies these are follows from the pictures that there are, the table and the seed; the zip of all pictures
-    and the part of it that was fetched give the same.
+    Which galaxies these are follows from the zip of pictures, the table and the seed, whether the whole zip is there or
+    a part of it is fetched. Of a folder of pictures others are chosen: it does not keep the zip's order.
 
     Args:
         folder: where fetched files go, and what is derived from them.
@@ -106,48 +113,58 @@ def find(
         debiased: by whom; "willett", as the challenge's labels were made, or "hart".
 
     Raises:
-        ChallengeError: files of the user's lack, or are of another kind.
+        ChallengeError: a file of the user's lacks, or is of another kind.
         TransferError: a fault of the network or of a server; what came before it stays.
         files.NotWritten: the disk is too full.
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     if data_dir is None:
-        table = _table(fetch_file(TABLES[debiased], folder), fetch_file(MAPPING, folder), folder)
+        tables = fetch_file(TABLES[debiased], folder), fetch_file(MAPPING, folder)
+        table = _table(*tables, folder)
         chosen = gz2_pictures.fetch(folder, table.asset_ids, galaxies, seed)
         place = gz2_pictures.pictures(folder).path
     else:
         place = _own_pictures(Path(data_dir))
         beside = place.parent if place.is_file() else Path(data_dir)
-        table = _table(*(_own_table(name, beside, folder) for name in (TABLES[debiased], MAPPING)), folder)
+        tables = _own_table(TABLES[debiased], beside, folder), _own_table(MAPPING, beside, folder)
+        table = _table(*tables, folder)
         chosen = _choose_own(place, table.asset_ids, galaxies, seed)
-    table = table.rows(np.isin(table.asset_ids, chosen))
+    table = replace(
+        table, **{name: getattr(table, name)[np.isin(table.asset_ids, chosen)] for name in ARRAYS}
+    )
     pairs = np.stack([table.object_ids, table.asset_ids])
     catalogue = folder / f"catalogue-{records.arrays_sha256(pairs)[:8]}.npy"
     if not catalogue.is_file():
         files.write_array(catalogue, pairs)
-    return GalaxyZoo2(_once(place, catalogue), table, debiased)
+    return GalaxyZoo2(_once(place, catalogue), tables[0], table)
 
 
 def _table(labels: Path, mapping: Path, folder: Path) -> Gz2Table:
-    """The table, read once: what was read is kept beside it, under a name that stands for the files and the code."""
-    made_of = [records.sha256(labels), records.sha256(mapping), sources.modules_fingerprint({gz2_tables.__name__})]
-    kept = folder / f"{labels.name.split('.')[0]}-{records.fingerprint(made_of)}.npz"
+    """The table, read once: what was read is kept, under a name that stands for both files and the code."""
+    code = sources.modules_fingerprint({gz2_tables.__name__, decision_tree.__name__})
+    made_of = records.fingerprint([records.sha256(labels), records.sha256(mapping), code])
+    kept = folder / f"{labels.name.split('.')[0]}-{made_of}.npz"
     if not kept.is_file():
         table = gz2_tables.read(labels, mapping)
+        said = json.dumps({name: getattr(table, name) for name in SAID})
         with files.whole_file(kept) as beside, open(beside, "wb") as file:
-            said = json.dumps({"left_out": table.left_out, "debiasing": table.debiasing})
-            np.savez(file, **table.arrays(), said=np.array(said))
-    with np.load(kept) as there:  # which never unpickles anything
-        said = json.loads(str(there["said"]))
-        return Gz2Table(**{name: there[name] for name in there.files if name != "said"}, **said)
+            np.savez(file, said=np.array(said), **{name: getattr(table, name) for name in ARRAYS})
+    try:
+        with np.load(kept) as there:  # which never unpickles anything
+            said = json.loads(str(there["said"]))
+            said["debiasing"] = {int(number): tuple(missed) for number, missed in said["debiasing"].items()}
+            return Gz2Table(**said, **{name: there[name] for name in ARRAYS})
+    except Exception as error:  # a damaged zip, header or JSON each fail in ways of their own
+        raise refusal(kept, f"damaged ({files.first_line(error)})", "delete it and run again") from None
 
 
 def _own_pictures(data_dir: Path) -> Path:
     """The user's zip, or the folder of unpacked pictures."""
     if data_dir.is_file():
         return data_dir
-    folders = [data_dir, data_dir / "images_gz2"]
-    for place in [folder / name for folder in folders for name in (gz2_pictures.ARCHIVE, gz2_pictures.IMAGES)]:
+    names = (gz2_pictures.ARCHIVE, gz2_pictures.IMAGES, f"images_gz2/{gz2_pictures.IMAGES}")
+    for place in [data_dir / name for name in names]:
         if place.exists():
             return place
     if data_dir.is_dir() and any(data_dir.glob("*.jpg")):
@@ -168,9 +185,10 @@ def _own_table(name: str, beside: Path, folder: Path) -> Path:
 
 
 def _choose_own(place: Path, asset_ids: np.ndarray, galaxies: int | None, seed: int) -> np.ndarray:
+    """The asset ids of the user's pictures that are taken: of a zip the same that would be fetched."""
     if place.is_file():
         return gz2_pictures.choose(remote_zip.members_of(place), asset_ids, galaxies, seed, place)["asset_id"]
-    usable = np.intersect1d(Images(place).galaxy_ids(), asset_ids)  # a folder has no order but that of the names
+    usable = np.intersect1d(Images(place).galaxy_ids(), asset_ids)
     if not len(usable):
         raise refusal(place, "none of its pictures is in the tables", "check that they belong together")
     return usable if galaxies is None else usable[gz2_pictures.spread(len(usable), galaxies, seed)]

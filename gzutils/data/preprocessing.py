@@ -17,13 +17,14 @@ from typing import Any, Protocol
 import numpy as np
 import PIL
 
-from gzutils.data import challenge
+from gzutils.data import challenge, gz2
 from gzutils.data.archives import ChallengeError
 from gzutils.data.download import download
 from gzutils.data.jpegs import RAW_SIZE, preprocessed
 from gzutils.data.simulation import survey
 from gzutils.data.view import REPORT_VIEW, View
 from gzutils.decision_tree import COLUMNS
+from gzutils.parameters import DATA_SOURCES, WITH_FILES
 from gzutils.tools import files, records, sources
 
 CHUNK = 1024  # images between two points from which an interrupted call goes on
@@ -51,19 +52,27 @@ class Source(Protocol):
 
 
 def find_or_make_raw(
-    data: str, folder: Path | str, data_dir: Path | str | None = None, galaxies: int | None = None, seed: int = 0
-) -> challenge.Challenge:
+    data: str,
+    folder: Path | str,
+    data_dir: Path | str | None = None,
+    galaxies: int | None = None,
+    seed: int = 0,
+    debiased: str = "willett",
+) -> Source:
     """The raw files of a data source, simulated or downloaded where they do not exist yet.
 
     Args:
-        data: "simulated" or "kaggle".
+        data: "simulated", "gz2" or "kaggle".
         folder: where downloaded and made data live, `data/` of the project.
-        data_dir: for "kaggle": the folder or competition zip with the challenge's files; None: `folder`/kaggle, to
-            which they are downloaded where they are missing.
-        galaxies: how many to simulate at least; without meaning for "kaggle".
-        seed: of the simulated survey.
+        data_dir: the user's own files: for "kaggle" the folder or competition zip with the challenge's, for "gz2" see
+            `gz2.find`. None: `folder`/kaggle or `folder`/gz2, to which they are downloaded where they are missing.
+        galaxies: how many to simulate at least, or to take of "gz2" (None: all); without meaning for "kaggle".
+        seed: of the simulated survey, and of the choice out of "gz2".
+        debiased: of "gz2", by whom: "willett" or "hart".
     """
     _check_source(data, data_dir)
+    if data == "gz2":
+        return gz2.find(Path(folder) / "gz2", data_dir, galaxies, seed, debiased)
     if data == "kaggle":
         cache = Path(folder) / "kaggle"
         return challenge.find(data_dir or download(cache), cache=cache)
@@ -81,6 +90,7 @@ def find_or_make_store(
     galaxies: int | None = None,
     seed: int = 0,
     view: View = REPORT_VIEW,
+    debiased: str = "willett",
 ) -> Path:
     """The store of a data source, made from its raw files where it does not exist yet; arguments as above.
 
@@ -94,7 +104,7 @@ def find_or_make_store(
     if data == "simulated":  # its identity is known before it is drawn: a store serves without its raw files
         identity = survey.identity(seed)
     else:
-        source = find_or_make_raw(data, folder, data_dir)
+        source = find_or_make_raw(data, folder, data_dir, galaxies, seed, debiased)
         identity = source.identity()
     store = Path(folder) / f"store-{data}-{galaxies or 'all'}-{records.fingerprint([identity, _settings(view)])}"
     if not store.is_dir():
@@ -195,10 +205,10 @@ def build_store(
 
 
 def _check_source(data: str, data_dir: Path | str | None) -> None:
-    if data not in ("simulated", "kaggle"):
-        raise ValueError(f'data is "simulated" or "kaggle", not {data!r}')
-    if data == "simulated" and data_dir is not None:
-        raise ValueError('a data folder holds the challenge\'s files: it goes with "kaggle" data, not with "simulated"')
+    if data not in DATA_SOURCES:
+        raise ValueError(f"data is one of {', '.join(DATA_SOURCES)}, not {data!r}")
+    if data_dir is not None and data not in WITH_FILES:
+        raise ValueError(f'a data folder holds real galaxies: it goes with "gz2" or "kaggle" data, not with "{data}"')
 
 
 def _settings(view: View) -> dict:

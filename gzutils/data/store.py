@@ -58,6 +58,17 @@ class Store:
         """Where the galaxies are from: "simulated", "gz2" or "kaggle"; empty where the store's maker did not say."""
         return self.manifest["source"].get("data", "")
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What of the raw data is not in the store, and how many of each."""
+        counts = {
+            "images that cannot be used": len(self.manifest.get("rejected", ())),
+            "labels without an image": self.manifest.get("labels_without_image", 0),
+            "images without labels": self.manifest.get("images_without_labels", 0),
+        }
+        rows = {f"rows of the table, {why}": count for why, count in self.manifest.get("left_out", {}).items()}
+        return {what: count for what, count in (counts | rows).items() if count}
+
     def examples(self, targets: np.ndarray | None = None) -> Examples:
         """The galaxies' pictures with their vote fractions, or with other targets (N, …), such as classes.
 
