@@ -177,6 +177,15 @@ def test_objects_without_a_picture_and_repeated_ones_are_left_out_and_counted(tm
     assert result.asset_ids.tolist() == np.delete(ASSET_IDS, [3, 5]).tolist()
 
 
+def test_of_several_pictures_of_an_object_the_lowest_name_is_taken(tmp_path, votes):
+    """Fails where the order of the mapping's rows decides, or a galaxy comes twice."""
+    more = [(OBJECT_IDS[8], "stripe82", str(name)) for name in (900, 3, 500)]
+    mapping = pd.concat([mapping_of(), pd.DataFrame(more, columns=["objid", "sample", "asset_id"])])
+    result = read(*written(tmp_path, table_of(votes), mapping))
+    assert result.object_ids.tolist() == OBJECT_IDS.tolist()
+    assert result.asset_ids[8] == 3
+
+
 def test_stars_are_kept_and_counted(tmp_path, votes):
     votes = votes.copy()
     votes[4] = 0
