@@ -274,7 +274,9 @@ def pictures_zip(asset_ids: Iterable[int], method: int = zipfile.ZIP_STORED, pic
     with zipfile.ZipFile(file, "w", method) as archive:
         archive.writestr("images/", b"")
         for asset_id in asset_ids:
-            with archive.open(zipfile.ZipInfo(f"images/{asset_id}.jpg"), "w", force_zip64=True) as member:
+            info = zipfile.ZipInfo(f"images/{asset_id}.jpg")
+            info.compress_type = method
+            with archive.open(info, "w", force_zip64=True) as member:
                 member.write(picture(asset_id))
             archive.writestr(f"__MACOSX/images/._{asset_id}.jpg", b"Mac OS X" * 20)
     return file.getvalue()

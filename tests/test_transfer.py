@@ -295,3 +295,19 @@ def test_a_packed_table_stays_packed(table, tmp_path, waits, monkeypatch):
     )
     table.spoil(NAME, times=100, headers={"Content-Encoding": "gzip"})
     assert transfer.fetch_file(NAME, tmp_path).read_bytes() == packed
+
+
+def test_a_disk_that_fills_up_on_the_way_loses_nothing(table, tmp_path, waits):
+    """Room that was there when it was looked for may be gone; here a limit on the size of a file stands for it."""
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000)){FETCH}"
+    result = subprocess.run(
+        [sys.executable, "-c", limited, NAME, tmp_path],
+        cwd=Path(gzutils.__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert f"NotWritten: {tmp_path / NAME}.part cannot be written (File too large); " in result.stderr
+    assert "then run again: what is done stays" in result.stderr
+    before = table.sent()
+    assert transfer.fetch_file(NAME, tmp_path).read_bytes() == DATA
+    assert table.sent() - before <= 500_001

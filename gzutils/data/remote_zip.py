@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gzutils.data.challenge import DAMAGE, IMAGE_LIMIT, IMAGE_NAME
+from gzutils.data.challenge import DAMAGE, IMAGE_LIMIT, IMAGE_NAME, shortlist
 from gzutils.data.polite import LATER, TransferError
 from gzutils.data.transfer import Changed, Remote, fetch_part, look, read
 from gzutils.data.zip_members import content_problem, name_problem
@@ -50,7 +50,7 @@ def directory(url: str, folder: Path) -> tuple[Remote, np.ndarray]:
         files.NotWritten: the disk is too full.
     """
     record, table = folder / "directory.json", folder / "directory.npy"
-    if record.is_file():
+    if record.is_file() and table.is_file():
         kept = Remote(**read_record(record, "url", "size", "tag"))
         # Another address has the same zip, under a tag of its own.
         return kept if kept.url == url else Remote(url, kept.size, None), np.load(table, allow_pickle=False)
@@ -100,9 +100,11 @@ def fetch_members(remote: Remote, members: np.ndarray, folder: Path) -> Iterator
                 beside.write_bytes(picture)
             yield int(member["asset_id"])
     if damaged:
-        few = ", ".join(map(str, damaged[:5])) + (", …" if damaged[5:] else "")
         raise TransferError(
-            remote.url, f"{len(damaged)} pictures ({few}) arrived damaged, by their CRC; all others are there", LATER
+            remote.url,
+            f"damaged by their CRC, as they arrived: {len(damaged)} of the pictures ({shortlist(damaged)}); all others "
+            "are there",
+            LATER,
         )
 
 
