@@ -5,18 +5,23 @@ It answers range requests, counts what it was asked and sent, and spoils answers
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import select
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import numpy as np
 
 from gzutils.data.addresses import ADDRESSES
 
@@ -88,8 +93,7 @@ class OpenDataServer:
         self.connections: list[socket.socket] = []
         self.holding = threading.Event()  # set when a fault holds an answer back
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"data": self}))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"data": self}))
 
     @property
     def port(self) -> int:
@@ -137,6 +141,15 @@ class OpenDataServer:
         for connection in self.connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing of clients that left; other errors are the tests' own."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -245,6 +258,26 @@ def serving() -> Iterator[OpenDataServer]:
             del os.environ["NO_PROXY"]
         else:
             os.environ["NO_PROXY"] = before
+
+
+def picture(asset_id: int, size: int = 2000) -> bytes:
+    """Bytes that stand for a JPEG, other ones for each id, which cannot be packed."""
+    return b"\xff\xd8" + np.random.default_rng(asset_id).bytes(size + asset_id % 7)
+
+
+def pictures_zip(asset_ids: Iterable[int], method: int = zipfile.ZIP_STORED, picture: Callable = picture) -> bytes:
+    """A zip as `images_gz2.zip` is: `images/<asset_id>.jpg`, and beside each what a Mac leaves.
+
+    The extra fields of its local headers have another length than those of its directory.
+    """
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("images/", b"")
+        for asset_id in asset_ids:
+            with archive.open(zipfile.ZipInfo(f"images/{asset_id}.jpg"), "w", force_zip64=True) as member:
+                member.write(picture(asset_id))
+            archive.writestr(f"__MACOSX/images/._{asset_id}.jpg", b"Mac OS X" * 20)
+    return file.getvalue()
 
 
 def wait_for(happened: Callable[[], bool], seconds: float = 20) -> None:

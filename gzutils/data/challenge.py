@@ -6,7 +6,6 @@ zip: 61,578 small files are slow to unpack, and a member that is only read can d
 
 import os
 import re
-import stat
 import struct
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from gzutils.data.zip_members import content_problem, name_problem
 from gzutils.tools import records
 from gzutils.tools.files import NotWritten, check_room, state_of, whole_file
 from gzutils.tools.progress import progress
@@ -221,21 +221,14 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 def check_name(path: Path, member: zipfile.ZipInfo) -> None:
     """Refuses a member of a zip whose name leads out of its folder, and a link."""
-    parts = re.split(r"[/\\]", member.filename)
-    if parts[0] == "" or ".." in parts or ":" in parts[0]:
-        raise refusal(path, f"the name {member.filename!r} in it leads out of its folder; not Kaggle's file")
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise refusal(path, f"{member.filename!r} in it is a link; not Kaggle's file")
+    if problem := name_problem(member):
+        raise refusal(path, f"{problem}; not Kaggle's file")
 
 
 def check_content(path: Path, member: zipfile.ZipInfo, limit: int) -> None:
     """Refuses a member of a zip that is encrypted, packed in a foreign way, or larger than `limit` bytes."""
-    if member.flag_bits & 1:
-        raise refusal(path, f"{member.filename!r} in it is encrypted; not Kaggle's file")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise refusal(path, f"{member.filename!r} in it is compressed by a method that Kaggle does not use")
-    if member.file_size > limit:
-        raise refusal(path, f"{member.filename!r} in it has {member.file_size:,} bytes, more than {limit:,}")
+    if problem := content_problem(member, limit):
+        raise refusal(path, f"{problem}; not Kaggle's file")
 
 
 def refusal(path: Path | str, problem: object, remedy: str = AGAIN) -> ChallengeError:
