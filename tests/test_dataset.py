@@ -323,3 +323,9 @@ def test_the_parts_of_two_processes_make_the_whole_batch(monkeypatch):
     assert [len(batch) for batch in first] == [4, 4, 3]
     for batch, part, other_part in zip(whole, first, second, strict=True):
         assert np.array_equal(batch, np.concatenate([part, other_part]))
+
+
+def test_targets_may_be_a_row_of_numbers_a_galaxy(folder):
+    """The change of the code that fails here: `targets.shape[:2]` for `[:1]` in `Store.examples`."""
+    examples = open_store(folder).examples(np.eye(7, 3))
+    np.testing.assert_array_equal(examples.targets, np.eye(7, 3))

@@ -308,6 +308,14 @@ def test_the_most_probable_path_ends_with_the_tree_or_where_nobody_is_left():
     assert most_probable_path(np.zeros(37)) == []
 
 
+def test_labels_that_obey_the_tree_to_the_last_bit_pass_without_any_tolerance():
+    """The change of the code that fails here: `>= tolerance` for `> tolerance` in `check_labels`."""
+    labels = np.zeros((1, 37))
+    for number, answer in ((1, 0), (7, 2), (6, 1)):
+        labels[0, question(number).slice.start + answer] = 1
+    check_labels(labels, np.array([100008]), tolerance=0)
+
+
 # ---- counts
 
 

@@ -81,7 +81,6 @@ def test_the_store_has_each_galaxys_picture_shares_and_counts_under_its_object_i
     assert store.source == "gz2"
     assert store.left_out == {"rows of the table, without a picture": 2}
     assert "Willett et al. 2013" in store.manifest["source"]["credit"]
-    assert server.sent("images_gz2.zip") < sum(map(len, images))
 
 
 def test_a_second_call_needs_no_network_and_finds_the_same_store(server, tmp_path):

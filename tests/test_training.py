@@ -230,3 +230,15 @@ def test_the_line_says_which_of_several_trainings_it_is_and_how_far():
         line = Shown()
         training._ShowProgress(line, title, history, epochs=10, batches=4, watched="rmse").on_train_batch_end(1)
         assert line.text == f"{words}, best so far epoch 1: validation RMSE 0.1400, at most 27 s left"
+
+
+def test_of_equally_good_epochs_the_first_one_is_kept(tmp_path):
+    """`best_epoch` names the first, too. The change of the code that fails here: `<=` for `<` in `add_epoch`."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+    state = Checkpoint(tmp_path / "checkpoint.npz", model, optimizer)
+    for epoch in (1, 2):
+        model.set_weights([np.full((1, 1), epoch), np.zeros(1)])
+        state.add_epoch({"epoch": epoch, "val_loss": 0.5})
+    assert state.best_weights[0] == 1

@@ -130,9 +130,7 @@ def find(
         tables = _own_table(TABLES[debiased], beside, folder), _own_table(MAPPING, beside, folder)
         table = _table(*tables, folder)
         chosen = _choose_own(place, table.asset_ids, galaxies, seed)
-    table = replace(
-        table, **{name: getattr(table, name)[np.isin(table.asset_ids, chosen)] for name in ARRAYS}
-    )
+    table = replace(table, **{name: getattr(table, name)[np.isin(table.asset_ids, chosen)] for name in ARRAYS})
     pairs = np.stack([table.object_ids, table.asset_ids])
     catalogue = folder / f"catalogue-{records.arrays_sha256(pairs)[:8]}.npy"
     if not catalogue.is_file():
