@@ -1,4 +1,4 @@
-"""Galaxy Zoo 2 as a source: fetched from a server or the user's own, the same galaxies in the store, in the notebooks."""
+"""Galaxy Zoo 2 as a source: fetched or the user's own, the same galaxies in the store and in the notebooks."""
 
 import json
 import os
