@@ -4,7 +4,7 @@
 
 The zip has as many pictures as the real one, 243,434, each of a size like theirs and with what a Mac leaves beside it,
 but no file: its parts are made as they are asked for. Prints a table for each number of galaxies, fetched one after the
-other into one folder, each on top of the last.
+other into one folder, each on top of the last; the seconds hold the waiting between requests.
 """
 
 import argparse
