@@ -336,7 +336,7 @@ def test_a_laptop_survives_the_largest_picture(tmp_path, side, refused, most):
     [((7071, 7071), False, 2e9), ((3, 4082, 4082), False, 2e9), ((3, 4083, 4083), True, 1e8)],
 )
 def test_a_laptop_survives_the_largest_fits_file(tmp_path, shape, refused, most):
-    """Seen failing, with 3 GB, when the noise was taken from all pixels."""
+    """Noise taken from all pixels at once, and copies of all planes, would take several GB."""
     values = np.random.default_rng(0).integers(0, 2**15, shape, np.int16)
     fits.PrimaryHDU(values).writeto(tmp_path / "a.fits")
     assert_memory(tmp_path, refused, most)

@@ -21,8 +21,10 @@ def linear(values: np.ndarray) -> np.ndarray:
     low, high = (_percentile(values[known], share) for share in (OUTLIERS, 1 - OUTLIERS))
     if low >= high:  # next to nothing on an even ground
         low, high = values[known].min(), values[known].max()
-    scaled = (np.where(known, values, low) - low) * (255 / (high - low) if high > low else 0)
-    return np.round(scaled.clip(0, 255)).astype(np.uint8)
+    scaled = np.where(known, values, low).astype(np.float64, copy=False)
+    scaled -= low
+    scaled *= 255 / (high - low) if high > low else 0
+    return np.round(scaled.clip(0, 255, out=scaled), out=scaled).astype(np.uint8)
 
 
 def asinh(planes: np.ndarray) -> np.ndarray:
