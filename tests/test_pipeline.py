@@ -180,11 +180,12 @@ def test_a_notebook_that_reads_a_model_runs_again_when_the_model_changed(project
     assert executed(project) == ["03_third"]
 
 
-def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project):
+def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project, capsys):
     assert pipeline.main(["--profile", "smoke", "--from", "02"]) == 0
     assert executed(project) == ["02_second", "03_third"]
-    with pytest.raises(SystemExit, match=r'"07" names 0 notebooks; there are 01_first, 02_second, 03_third'):
+    with pytest.raises(SystemExit):
         pipeline.main(["--only", "07"])
+    assert '"07" names 0 notebooks; there are 01_first, 02_second, 03_third' in capsys.readouterr().err
 
 
 def test_without_notebooks_it_fails_and_says_where_it_looked(project):
@@ -196,15 +197,16 @@ def test_without_notebooks_it_fails_and_says_where_it_looked(project):
 
 
 @pytest.mark.parametrize("name", ["02_second-Copy1", "02_second_mine", "04_my_own"])
-def test_what_else_lies_beside_the_courses_notebooks_is_the_readers_own(project, name):
+def test_what_else_lies_beside_the_courses_notebooks_is_the_readers_own(project, name, capsys):
     """JupyterLab's copies, a reader's changed ones and new ones: not run, not in the way of the course's own."""
     write_notebook(project / "notebooks" / f"{name}.ipynb", "raise ValueError('not of the course')")
     assert pipeline.main(["--profile", "smoke", "--only", "02_second"]) == 0
     assert pipeline.main(["--profile", "smoke"]) == 0
     assert executed(project) == ["02_second", "01_first", "03_third"]
     assert name not in (project / "runs/smoke-simulated/index.html").read_text()
-    with pytest.raises(SystemExit, match=f'"{name}" names 0 notebooks'):
+    with pytest.raises(SystemExit):
         pipeline.main(["--only", name])
+    assert f'"{name}" names 0 notebooks' in capsys.readouterr().err
 
 
 def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters(project):

@@ -34,13 +34,13 @@ README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
-    options = parse(arguments)
+    options = parse(arguments, COURSE)
     from gzutils.course import pages
 
     notebooks = [NOTEBOOKS / f"{name}.ipynb" for name in COURSE]
     if missing := [notebook.name for notebook in notebooks if not notebook.is_file()]:
         sys.exit(f"run_all.sh: {NOTEBOOKS} lacks {', '.join(missing)}; get the kit whole again")
-    chosen = _choose(notebooks, options.only, options.start)
+    chosen = [NOTEBOOKS / f"{name}.ipynb" for name in options.chosen]
     parameters = {
         "PROFILE": options.profile,
         "DATA": options.data,
@@ -107,17 +107,6 @@ def _run_all(notebooks: list[Path], parameters: dict, run: Path) -> set[str]:
         elif not _run_notebook(notebook, source, _understood(source, parameters), run):
             failed.add(notebook.stem)
     return failed
-
-
-def _choose(notebooks: list[Path], only: str | None, start: str | None) -> list[Path]:
-    wanted = only or start
-    if wanted is None:
-        return notebooks
-    places = [i for i, notebook in enumerate(notebooks) if notebook.stem.startswith(Path(wanted).stem)]
-    if len(places) != 1:
-        names = ", ".join(notebook.stem for notebook in notebooks)
-        sys.exit(f'run_all.sh: "{wanted}" names {len(places)} notebooks; there are {names}')
-    return notebooks[places[0] : places[0] + 1] if only else notebooks[places[0] :]
 
 
 def _needs(source: nbformat.NotebookNode) -> list[str]:
