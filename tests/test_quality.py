@@ -14,7 +14,7 @@ from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
-PAGES = [ROOT / "README.md", ROOT / "data" / "README.md"]
+PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", ROOT / "notebooks" / "README.md"]
 TOP_LEVEL = {
     "README.md", "requirements.txt", "constraints.txt", "pyproject.toml", "LICENSE", "run_all.sh",
     "notebooks", "gzutils", "data", "tests",
