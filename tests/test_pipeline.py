@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gzutils.course import pipeline
@@ -226,6 +227,39 @@ def test_what_the_kernel_says_on_stderr_goes_to_a_log(project, capfd):
     assert pipeline.main(["--profile", "smoke", "--only", "01"]) == 0
     assert capfd.readouterr().err == ""
     assert (project / "runs/smoke-simulated/notebooks/01_first.log").is_file()
+
+
+CTRL_C = "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "became"),
+    [(CTRL_C, 130, "cut off"), ("1 / 0", 1, "failed: ZeroDivisionError: division by zero")],
+)
+def test_what_there_is_so_far_can_be_looked_at_and_what_is_missing(project, monkeypatch, capsys, source, code, became):
+    """The faults: after Ctrl-C no page was written; results.md was notebook 08's of an earlier state, or none."""
+    monkeypatch.setattr(pipeline, "COURSE", ("01_first", "02_second", "08_results"))
+    write_notebook(project / "notebooks/08_results.ipynb", "", needs=["02_second"], reads=["01_first"])
+    run = project / "runs/smoke-simulated"
+    (run / "08_results").mkdir(parents=True)
+    (run / "08_results/results.md").write_text("# Results of an earlier state")
+    measured = '{"model": "parallel_cnn", "rmse": {"test": 0.1234}}'
+    write_notebook(
+        project / "notebooks/01_first.ipynb",
+        WRITE.format(root=str(project), name="01_first").replace("write_text(PROFILE)", f"write_text({measured!r})"),
+    )
+    write_notebook(project / "notebooks/02_second.ipynb", source)
+    assert pipeline.main(["--profile", "smoke"]) == code
+    assert str(run / "index.html") in capsys.readouterr().out.splitlines()[-1]
+    results = (run / "08_results/results.md").read_text()
+    assert "| Parallel CNN | 0.0985 | 0.1234 |" in results
+    assert "| Vision Transformer | 0.0995 | missing |" in results
+    assert "earlier state" not in results
+    page = BeautifulSoup((run / "index.html").read_text(), "html.parser").get_text()
+    for text in (results, page):
+        assert became in text
+        assert "(not run yet)" in text or ": not run yet" in text
+    assert "0.1234" in page
 
 
 # ---- links

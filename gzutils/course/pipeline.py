@@ -29,6 +29,7 @@ from gzutils.tools.progress import PROGRESS_FILE, show_in_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+RESULTS = "08_results"
 README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 
 
@@ -57,12 +58,21 @@ def main(arguments: list[str] | None = None) -> int:
             if options.fresh and run.exists():
                 _empty(run)
             print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
-            failed = _run_all(chosen, parameters, run)
+            interrupted, failed = False, set()
+            try:
+                failed = _run_all(chosen, parameters, run)
+            except KeyboardInterrupt:
+                interrupted = True
+                print("\nInterrupted. What is done stays; the same command goes on from there.", flush=True)
+            if not all(_is_up_to_date(notebook, parameters, run) for notebook in notebooks if notebook.stem == RESULTS):
+                pages.write_results_so_far(run, notebooks)
             index = pages.write_pages(run, notebooks)
     except (files.Busy, files.NotWritten) as problem:
         sys.exit(f"run_all.sh: {problem}")
-    except KeyboardInterrupt:
-        print("\nInterrupted. What is done stays; the same command goes on from there.")
+    except KeyboardInterrupt:  # while the pages were written
+        return 130
+    if interrupted:
+        print(f"What there is so far: open {index} in a browser.")
         return 130
     if failed:
         print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
@@ -124,6 +134,13 @@ def _understood(source: nbformat.NotebookNode, parameters: dict) -> dict:
     if "set_up_training(" in code:
         names |= {"PRECISION", "DEVICES"}
     return {name: value for name, value in parameters.items() if name in names}
+
+
+def _is_up_to_date(notebook: Path, parameters: dict, run: Path) -> bool:
+    """Whether a notebook ran to its end as it and all that it reads are now."""
+    source = nbformat.read(notebook, as_version=4)
+    state = _state(source, _understood(source, parameters), run)
+    return _is_finished(run / "notebooks" / f"{notebook.stem}.json", state, run)
 
 
 def _run_notebook(notebook: Path, source: nbformat.NotebookNode, parameters: dict, run: Path) -> bool:
