@@ -17,6 +17,7 @@ from conftest import write_challenge
 from test_quality import NOTEBOOKS, PAGES, ROOT, parameters_cell, prose
 
 ELSEWHERE = {  # what starts a command that needs a browser, a GPU, or minutes
+    ".venv/bin/python -m gzutils.course.export": "test_export.py",
     ".venv/bin/python -m gzutils.course.large_run": "test_shipped.py",
     ".venv/bin/python -m gzutils.course.pretraining": "test_pretraining.py",
     ".venv/bin/python tests/benchmarks/seeds.py": "test_seeds.py",
