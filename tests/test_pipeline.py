@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from gzutils.course import pipeline
+from gzutils.course import pace, pipeline
 from gzutils.tools import files
 
 PARAMETERS = 'PROFILE = "quick"\nDATA = "simulated"\nDATA_DIR = None\nGALAXIES = None\nRUN = None'
@@ -43,6 +43,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
     monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(pipeline, "COURSE", ("01_first", "02_second", "03_third"))
+    monkeypatch.setattr(pace, "say", lambda names: None)  # see test_pace.py
     return tmp_path
 
 

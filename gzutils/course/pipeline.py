@@ -36,7 +36,7 @@ README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 def main(arguments: list[str] | None = None) -> int:
     """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
     options = parse(arguments, COURSE)
-    from gzutils.course import pages
+    from gzutils.course import pace, pages
 
     notebooks = [NOTEBOOKS / f"{name}.ipynb" for name in COURSE]
     if missing := [notebook.name for notebook in notebooks if not notebook.is_file()]:
@@ -60,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
             interrupted, failed = False, set()
             try:
+                waiting = [one.stem for one in chosen if not _is_up_to_date(one, parameters, run)]
+                if waiting and options.profile == "quick" and options.galaxies is None and _member() is None:
+                    pace.say(waiting)
                 failed = _run_all(chosen, parameters, run)
             except KeyboardInterrupt:
                 interrupted = True
