@@ -157,13 +157,16 @@ def train_head(
 
 
 def _open(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
-    """The finished features, memory-mapped, and how many seconds they took."""
+    """The finished features, memory-mapped, after their checksum was compared, and how many seconds they took."""
     path = folder / "features.npy"
     try:
+        done = records.read_record(folder / "progress.json", "seconds", "sha256")
         array = np.lib.format.open_memmap(path, mode="r")  # which never unpickles anything
         if array.shape != shape or array.dtype != np.float16:
             raise ValueError(f"{array.shape} {array.dtype}, expected {shape} float16")
-        return array, records.read_record(folder / "progress.json", "seconds")["seconds"]
+        if records.sha256(path) != done["sha256"]:
+            raise ValueError("it has changed since it was written: checksum")
+        return array, done["seconds"]
     except Exception as error:  # NumPy's reading of a damaged header fails in many ways, TokenError among them
         raise ValueError(f"{path} is damaged ({error}); delete {folder} and run again to compute them anew") from None
 
@@ -221,6 +224,7 @@ def _fill(
                 "seconds": round(done["seconds"] + time.perf_counter() - began, 3),
             }
             records.write_json(record, done)
+    records.write_json(record, done | {"sha256": records.sha256(partial)})
     os.replace(partial, folder / "features.npy")
 
 
