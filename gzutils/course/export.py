@@ -38,11 +38,32 @@ def export(model: Path | str, target: Path | str) -> Path:
     with files.whole_file(target) as beside, files.stderr_to(os.devnull):
         try:
             network.export(beside, format="onnx", input_signature=signature, verbose=False)
+            _spell_out_erfc(beside)
         except OSError:
             raise
         except Exception as error:  # tf2onnx and TensorFlow fail in ways of their own
             raise ValueError(f"{model} cannot be written as ONNX ({files.first_line(error)})") from None
     return Path(target)
+
+
+def _spell_out_erfc(path: Path) -> None:
+    """Writes 1 - erf where TensorFlow's GELU has erfc, which ONNX does not know and tf2onnx hands on as it is."""
+    import onnx
+
+    model = onnx.load(path)
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type == "Erfc":
+            erf = f"{node.output[0]}_erf"
+            nodes.append(onnx.helper.make_node("Erf", [node.input[0]], [erf]))
+            nodes.append(onnx.helper.make_node("Sub", ["one_of_erfc", erf], [node.output[0]]))
+        else:
+            nodes.append(node)
+    if len(nodes) > len(model.graph.node):
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+        model.graph.initializer.append(onnx.helper.make_tensor("one_of_erfc", onnx.TensorProto.FLOAT, [], [1.0]))
+        onnx.save(model, path)
 
 
 def main(arguments: list[str] | None = None) -> None:
