@@ -563,11 +563,11 @@ def test_without_a_folder_the_challenge_is_downloaded_beside_the_store(tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"data": "mars"}, 'data is "simulated" or "kaggle", not \'mars\''),
+        ({"data": "mars"}, "data is one of simulated, gz2, kaggle, not 'mars'"),
         ({"data": "simulated", "galaxies": None}, "simulated survey needs a number of galaxies, at least 1, not None"),
         ({"data": "simulated", "galaxies": 0}, "0|at least 1"),
         ({"data": "simulated", "galaxies": -3}, "-3"),
-        ({"data": "simulated", "galaxies": 5, "data_dir": "raw"}, 'goes with "kaggle" data, not with "simulated"'),
+        ({"data": "simulated", "galaxies": 5, "data_dir": "raw"}, 'goes with "gz2" or "kaggle" data, not with "simulated"'),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_and_nothing_is_made(tmp_path, make, arguments, problem):
@@ -578,7 +578,7 @@ def test_arguments_that_make_no_sense_are_refused_and_nothing_is_made(tmp_path, 
 
 def test_a_data_folder_for_simulated_galaxies_is_refused_also_where_their_store_exists(tmp_path):
     find_or_make_store("simulated", tmp_path, galaxies=2)
-    with pytest.raises(ValueError, match='goes with "kaggle" data'):
+    with pytest.raises(ValueError, match='goes with "gz2" or "kaggle" data'):
         find_or_make_store("simulated", tmp_path, data_dir="raw", galaxies=2)
 
 

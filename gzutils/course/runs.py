@@ -55,10 +55,10 @@ class Run:
     profile: profiles.Profile
     data: str
     data_dir: Path | None
-    debiased: str
     galaxies: int | None
     galaxies_asked: bool
     seed: int
+    debiased: str = parameters.DEBIASED[0]
     asked: dict[str, Any] = field(default_factory=dict)
     place: Path | None = None
 
