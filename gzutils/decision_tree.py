@@ -182,6 +182,35 @@ def down_the_tree(shares: Mapping[int, Any]) -> list:
     return [columns[column] for column in COLUMNS]
 
 
+def answered(votes: np.ndarray) -> np.ndarray:
+    """How many volunteers answered each question, (N, 11), where each answer was given so many times, (N, 37)."""
+    return np.stack([votes[:, asked.slice].sum(axis=1) for asked in QUESTIONS], axis=1)
+
+
+def shares_of_counts(votes: np.ndarray) -> np.ndarray:
+    """The cumulative vote fractions, float64 (N, 37), of galaxies whose answers were given so many times, (N, 37).
+
+    The answers of a question are counted over those who answered it, and sent down the tree. Where nobody answered
+    question 6 (all chose "star or artifact"), nothing odd was seen: "no" takes its sum of 1. Any other question that
+    nobody answered has shares of 0. Weights in place of counts, such as fractions, serve as well.
+
+    Raises:
+        ValueError: a number is negative or none, or nobody answered question 1 about a galaxy; the message says which.
+    """
+    votes = _table(votes).astype(np.float64)
+    for row, column in np.argwhere(~((votes >= 0) & (votes < np.inf)))[:1]:
+        raise ValueError(f"row {row + 1}: {COLUMNS[column]} is {votes[row, column]}, not a number of votes")
+    totals = answered(votes)
+    for row in np.flatnonzero(totals[:, 0] == 0)[:1]:
+        raise ValueError(f"row {row + 1}: nobody answered question 1, so there are no shares")
+    shares = {}
+    for asked, total in zip(QUESTIONS, totals.T[..., None], strict=True):
+        shares[asked.number] = votes[:, asked.slice] / np.where(total > 0, total, 1)
+    nobody_asked = totals[:, 5] == 0
+    shares[6][nobody_asked, -1] = 1
+    return np.concatenate(down_the_tree(shares), axis=1)
+
+
 # The report's appendix A.2 numbers its constraints in this order of the questions they speak of.
 CONSTRAINT_QUESTIONS = (1, 6, 2, 7, 8, 9, 3, 4, 10, 5, 11)
 

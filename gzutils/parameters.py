@@ -12,7 +12,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-DATA_SOURCES = ("simulated", "kaggle")
+DATA_SOURCES = ("simulated", "gz2", "kaggle")
+DEBIASED = ("willett", "hart")  # whose debiased fractions, of Galaxy Zoo 2
+WITH_FILES = ("gz2", "kaggle")  # data that may lie in a folder of yours
 SCALINGS = ("report", "imagenet")  # of what a pretrained base sees
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 FEWEST_GALAXIES = 5  # so that training, validation and test have one each at least
@@ -53,6 +55,20 @@ def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
+def positive(name: str, value: Any) -> float:
+    """A number above 0, such as a scale."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+        raise ValueError(f"{name} is {value!r}; it has to be a number above 0")
+    return value
+
+
+def galaxies(name: str, value: Any) -> str | list | tuple:
+    """Names of galaxies or their coordinates, one or several; whether they make sense, the sky's services tell."""
+    if not (isinstance(value, str) and value.strip()) and not (isinstance(value, list | tuple) and value):
+        raise ValueError(f'{name} is {value!r}; it has to be a name ("NGC 1300"), (ra, dec) in degrees, or several')
+    return value
+
+
 def run_name(value: str) -> str:
     """The name of a run, which is that of its folder below `runs/`; hidden ones are the kit's own."""
     if not isinstance(value, str):
@@ -89,9 +105,15 @@ PARAMETERS = {
     "PROFILE": Parameter(
         "quick", '"smoke": seconds, "quick": minutes, "report": the report\'s protocol, "full": mended', words
     ),
-    "DATA": Parameter("simulated", '"simulated", or "kaggle" for the real challenge', _one_of(*DATA_SOURCES)),
+    "DATA": Parameter(
+        "simulated",
+        '"simulated"; real ones: "gz2" (Galaxy Zoo 2, open), "kaggle" (the challenge)',
+        _one_of(*DATA_SOURCES),
+    ),
     "DATA_DIR": Parameter(
-        None, "folder or zip with the challenge's files; None: data/kaggle, downloaded where missing", words
+        None,
+        "folder or zip with the real galaxies' files; None: data/gz2 or data/kaggle, downloaded where missing",
+        words,
     ),
     "GALAXIES": Parameter(None, "how many galaxies; None: as the profile says", _whole(FEWEST_GALAXIES)),
     "RUN": Parameter(
@@ -101,6 +123,11 @@ PARAMETERS = {
     ),
     "SEED": Parameter(
         0, "of all that is random; the same seed gives the same result on one kind of machine (README)", _whole(0)
+    ),
+    "DEBIASED": Parameter(
+        "willett",
+        'of Galaxy Zoo 2: "willett", as the challenge\'s were made, or "hart", debiased anew in 2016',
+        _one_of(*DEBIASED),
     ),
     "EPOCHS": Parameter(None, "passes over the training galaxies, at most; None: as the profile says", _whole(1)),
     "CONSTRAINT_WEIGHT": Parameter(None, "lambda of the loss; None: as the profile says (0.001)", weight),
@@ -129,6 +156,12 @@ PARAMETERS = {
         None, 'True: VGG16 and ResNet50 see turned galaxies too; None: in "report" and "full" (needs a GPU)', yes_or_no
     ),
     "IMAGES": Parameter(None, "your picture, or a folder of them; None: some test galaxies of this run", words),
+    "GALAXY": Parameter(
+        None, 'a galaxy\'s name ("NGC 1300") or (ra, dec) in degrees, or a list of them: fetched from the sky', galaxies
+    ),
+    "SCALE": Parameter(
+        None, "of GALAXY's picture, arcsec a pixel; None: 0.02 petroR90 as in the challenge, else 0.396", positive
+    ),
     "UPLOAD": Parameter(False, "on Colab, True: choose pictures on your own computer", yes_or_no),
     "CUT": Parameter(
         None,
@@ -142,7 +175,15 @@ PARAMETERS = {
         None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"', yes_or_no
     ),
 }
-OF_RUNS = ("PROFILE", "DATA", "DATA_DIR", "GALAXIES", "RUN", "SEED")  # what decides which run a notebook is part of
+OF_RUNS = (
+    "PROFILE",
+    "DATA",
+    "DATA_DIR",
+    "DEBIASED",
+    "GALAXIES",
+    "RUN",
+    "SEED",
+)  # what decides which run a notebook is part of
 OF_NETWORKS = ("DEPTH", "CLASS_TOKEN", "PATCH_SIZE", "INPUT_SCALING")  # arguments of their builders
 
 

@@ -8,8 +8,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from open_data_server import serving
 from PIL import Image
 
+from gzutils.data import polite
 from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
 from gzutils.data.solutions import read_solutions, write_solutions
 from gzutils.decision_tree import QUESTIONS, down_the_tree
@@ -60,6 +62,13 @@ def zips(tmp_path):
     return folder
 
 
+@pytest.fixture
+def open_data():
+    """A server of the open data on the loopback address, with no files yet."""
+    with serving() as server:
+        yield server
+
+
 def check_found(found):
     assert found.training_images.galaxy_ids().tolist() == sorted(IDS)
     assert found.training_images.read(100008) == image(100008)
@@ -87,3 +96,22 @@ def write_challenge(folder, galaxy_ids, seed=0):
         (images / f"{galaxy_id}.jpg").write_bytes(noise_jpeg(int(galaxy_id) + seed))
     write_solutions(folder / f"{SOLUTIONS}.csv", np.array(galaxy_ids), make_labels(len(galaxy_ids), seed))
     return folder
+
+
+class Waits(list):
+    """A clock that stands but for the waiting: the seconds of each wait, in a list."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def sleep(self, seconds):
+        self.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """What fetching waited for, in seconds; no time passes."""
+    waits = Waits()
+    monkeypatch.setattr(polite, "PACE", polite.Pace(lambda: waits.now, waits.sleep))
+    return waits

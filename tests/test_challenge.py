@@ -13,7 +13,8 @@ from conftest import IDS, check_found, image, image_members, make_zip, solutions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gzutils.data.challenge import COMPETITION, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images, find
+from gzutils.data.archives import COMPETITION, ChallengeError, shortlist
+from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, Images, find
 from gzutils.tools.files import NotWritten
 
 
@@ -275,3 +276,9 @@ def test_an_absurdly_large_file_in_a_folder_is_refused(tmp_path):
         file.truncate(10_000_001)
     with pytest.raises(ChallengeError, match="the image of galaxy 1 is larger than 10,000,000 bytes"):
         Images(tmp_path).read(1)
+
+
+def test_of_many_names_five_are_said_and_how_many_more_there_are():
+    """The change of the code that fails here: `items[:6]` in `shortlist`, which then counts the sixth twice."""
+    assert shortlist([1, 2, 3, 4, 5]) == "1, 2, 3, 4, 5"
+    assert shortlist([1, 2, 3, 4, 5, 6, 7]) == "1, 2, 3, 4, 5 and 2 more"

@@ -80,10 +80,10 @@ def send(session, request, **settings):
 
 requests.Session.send = send
 shutil.disk_usage = lambda path: shutil._ntuple_diskusage(10**13, 0, 10**13)
-from gzutils.data import challenge, download
+from gzutils.data import archives, download
 try:
     download.download("data/kaggle")
-except challenge.ChallengeError as error:
+except archives.ChallengeError as error:
     print(error)
 """
 

@@ -25,6 +25,14 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
+def voted(folder):
+    """A store with counts of votes."""
+    votes = np.arange(7 * 37, dtype=np.int32).reshape(7, 37)
+    replace_array(folder, "votes.npy", votes)
+    return folder
+
+
+@pytest.fixture
 def folder(made, tmp_path):
     """A store that a test may spoil."""
     return shutil.copytree(made, tmp_path / "store")
@@ -41,6 +49,22 @@ def test_an_opened_store_is_what_was_made(folder):
         assert (store.images.shape, store.images.dtype) == ((7, 64, 64, 3), np.uint8)
         assert (store.labels.shape, store.labels.dtype) == ((7, 37), np.float32)
         assert store.manifest["galaxies"] == 7
+
+
+def test_an_opened_store_has_its_votes(voted):
+    np.testing.assert_array_equal(open_store(voted).votes, np.arange(7 * 37).reshape(7, 37))
+    assert open_store(voted).votes.dtype == np.int32
+
+
+def test_damaged_votes_are_refused(voted):
+    """Fails where the votes are opened without a look at their checksum, shape or presence."""
+    good = (voted / "votes.npy").read_bytes()
+    (voted / "votes.npy").write_bytes(good[:-1] + b"\x01")
+    check_refused(voted, "votes.npy", "has changed since it was written")
+    (voted / "votes.npy").unlink()
+    check_refused(voted, "votes.npy", r"is no store: votes\.npy missing")
+    replace_array(voted, "votes.npy", np.zeros((7, 37)))
+    check_refused(voted, "votes.npy", r"has \(7, 37\) float64, expected \(7, 37\)")
 
 
 def test_images_stay_on_disk_and_cannot_be_changed_there(folder):
@@ -299,3 +323,9 @@ def test_the_parts_of_two_processes_make_the_whole_batch(monkeypatch):
     assert [len(batch) for batch in first] == [4, 4, 3]
     for batch, part, other_part in zip(whole, first, second, strict=True):
         assert np.array_equal(batch, np.concatenate([part, other_part]))
+
+
+def test_targets_may_be_a_row_of_numbers_a_galaxy(folder):
+    """The change of the code that fails here: `targets.shape[:2]` for `[:1]` in `Store.examples`."""
+    examples = open_store(folder).examples(np.eye(7, 3))
+    np.testing.assert_array_equal(examples.targets, np.eye(7, 3))

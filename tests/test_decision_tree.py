@@ -15,6 +15,7 @@ from gzutils.decision_tree import (
     COLUMNS,
     CONSTRAINT_QUESTIONS,
     QUESTIONS,
+    answered,
     check_labels,
     constraint_equations,
     constraint_matrix,
@@ -22,6 +23,7 @@ from gzutils.decision_tree import (
     down_the_tree,
     most_probable_path,
     question,
+    shares_of_counts,
     source_columns,
 )
 
@@ -304,3 +306,113 @@ def test_the_most_probable_path_ends_with_the_tree_or_where_nobody_is_left():
         last, answer = path[-1]
         assert last.leads_to[answer] == 0 or row[question(last.leads_to[answer]).slice].sum() == 0
     assert most_probable_path(np.zeros(37)) == []
+
+
+def test_labels_that_obey_the_tree_to_the_last_bit_pass_without_any_tolerance():
+    """The change of the code that fails here: `>= tolerance` for `> tolerance` in `check_labels`."""
+    labels = np.zeros((1, 37))
+    for number, answer in ((1, 0), (7, 2), (6, 1)):
+        labels[0, question(number).slice.start + answer] = 1
+    check_labels(labels, np.array([100008]), tolerance=0)
+
+
+# ---- counts
+
+
+@st.composite
+def walks(draw):
+    """Which answers each volunteer of one galaxy gave, one after the other: (question, answer's place) by volunteer."""
+    volunteers = draw(st.integers(1, 30))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    favoured = draw(st.lists(st.integers(0, 6), min_size=11, max_size=11))  # so that some questions meet nobody
+    everyone = []
+    for _ in range(volunteers):
+        steps, number = [], 1
+        while number:
+            here = question(number)
+            usual = min(favoured[number - 1], len(here.answers) - 1)
+            answer = usual if rng.random() < 0.9 else int(rng.integers(len(here.answers)))
+            steps.append((number, answer))
+            number = here.leads_to[answer]
+        everyone.append(steps)
+    return everyone
+
+
+def counted(everyone):
+    """The 37 counts of some volunteers' walks, (1, 37)."""
+    votes = np.zeros((1, 37), np.int32)
+    for number, answer in (step for steps in everyone for step in steps):
+        votes[0, question(number).slice.start + answer] += 1
+    return votes
+
+
+@given(everyone=walks())
+@settings(max_examples=200, deadline=None)
+def test_shares_of_counts_are_the_volunteers_over_all_volunteers(everyone):
+    """Of those who answered question 6 for it and the one after; fails where question 6 is not normalised."""
+    shares = shares_of_counts(counted(everyone))
+    asked_odd = sum(any(number == 6 for number, _ in steps) for steps in everyone)
+    for q in QUESTIONS:
+        over = asked_odd if q.number in (6, 8) else len(everyone)
+        for place, column in enumerate(range(37)[q.slice]):
+            if over:
+                expected = sum((q.number, place) in steps for steps in everyone) / over
+            else:
+                expected = float((q.number, place) == (6, 1))  # nobody saw anything odd
+            assert shares[0, column] == pytest.approx(expected, abs=1e-12)
+    assert (shares.shape, shares.dtype) == ((1, 37), np.float64)
+    check_labels(shares, np.array([1]), tolerance=1e-12)
+
+
+@given(everyone=walks())
+@settings(max_examples=50, deadline=None)
+def test_so_many_answered_a_question_as_came_to_it(everyone):
+    """Fails where two questions' sums change places."""
+    came = [sum(number == q.number for steps in everyone for number, _ in steps) for q in QUESTIONS]
+    assert answered(counted(everyone)).tolist() == [came]
+
+
+@given(everyone=st.lists(walks(), min_size=2, max_size=4), factor=st.sampled_from([2, 3, 0.1]))
+@settings(max_examples=30, deadline=None)
+def test_each_galaxy_has_its_own_shares_and_only_ratios_count(everyone, factor):
+    """Fails where totals are taken over all galaxies, or where weights below 1 are rounded."""
+    votes = np.concatenate([counted(galaxy) for galaxy in everyone])
+    shares = shares_of_counts(votes)
+    for row, galaxy in enumerate(votes):
+        np.testing.assert_array_equal(shares[row], shares_of_counts(galaxy[None])[0])
+    np.testing.assert_allclose(shares_of_counts(votes * factor), shares, atol=1e-12)
+
+
+def test_more_volunteers_at_a_question_than_led_there_change_only_its_precision():
+    """As real counts may be: the shares of the question are its own, and the tree's identities hold."""
+    votes = np.zeros((1, 37), np.int64)
+    votes[0, :3] = 30, 10, 0
+    votes[0, question(7).slice] = 20, 10, 2
+    votes[0, question(2).slice] = 10, 0
+    votes[0, question(9).slice] = 3, 0, 1
+    votes[0, question(6).slice] = 0, 40
+    shares = shares_of_counts(votes)
+    np.testing.assert_allclose(shares[0, question(7).slice], 0.75 * np.array([20, 10, 2]) / 32)
+    check_labels(shares, np.array([1]), tolerance=1e-12)
+
+
+def test_a_question_that_is_reached_but_not_answered_is_what_the_check_of_labels_finds():
+    votes = np.zeros((1, 37), np.int64)
+    votes[0, 0] = 40
+    with pytest.raises(ValueError, match="question 7"):
+        check_labels(shares_of_counts(votes), np.array([1]))
+
+
+@pytest.mark.parametrize("value", [-1, np.nan, np.inf])
+def test_numbers_that_are_no_counts_are_refused(value):
+    votes = np.ones((3, 37))
+    votes[1, 9] = value
+    with pytest.raises(ValueError, match=f"row 2: Class5.1 is {float(value)}, not a number of votes"):
+        shares_of_counts(votes)
+
+
+def test_a_galaxy_that_nobody_saw_has_no_shares():
+    votes = np.ones((3, 37), int)
+    votes[2, :3] = 0
+    with pytest.raises(ValueError, match="row 3: nobody answered question 1"):
+        shares_of_counts(votes)

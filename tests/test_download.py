@@ -13,7 +13,8 @@ import requests
 from conftest import check_found, image
 from kagglehub.exceptions import DataCorruptionError, KaggleApiHTTPError, UnauthenticatedError
 
-from gzutils.data.challenge import COMPETITION, PAGE, SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, find
+from gzutils.data.archives import COMPETITION, PAGE, ChallengeError
+from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, find
 from gzutils.data.download import download
 from gzutils.tools.files import NotWritten
 

@@ -324,3 +324,28 @@ def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
     run.write_metrics(measured)
     assert run.read_metrics("02_parallel_cnn")["rmse"] == measured["rmse"]
     assert run.read_metrics("03_vision_transformer") is None
+
+
+def test_the_central_colour_is_that_of_the_four_by_four_middle_pixels_alone(tmp_path):
+    """The changes of the code that fail here: `middle >> 2`, `middle & 2` or `middle ** 2` for `middle - 2` or `+ 2`.
+
+    Two groups by the colour of the middle; what lies around it has the one colour or the other, whatever the middle.
+    """
+    store = make_tiny_store(tmp_path / "store", count=16)
+    tints = np.array([[240, 20, 20], [20, 20, 240]], np.uint8)
+    middle, around = np.arange(16) % 2, np.arange(16) // 2 % 2
+    images = np.empty(store.images.shape, np.uint8)
+    images[:] = tints[around][:, None, None]
+    images[:, 30:34, 30:34] = tints[middle][:, None, None]
+    train, rows = np.arange(12), np.arange(12, 16)
+    guess = central_colour_guess(replace(store, images=images), Split(train, rows, rows), rows)
+    for place, row in enumerate(rows):
+        np.testing.assert_allclose(guess[place], store.labels[train[row % 2 :: 2]].mean(axis=0), atol=1e-6)
+
+
+def test_a_share_that_is_alone_in_its_bin_is_counted_too():
+    """The change of the code that fails here: `counts > 1` for `counts > 0` in `calibration`."""
+    predicted = np.full((1, 37), 0.25)
+    predicted[0, 5] = 0.95
+    table = metrics.calibration(predicted, predicted)
+    assert table["count"].tolist() == [36, 1]

@@ -97,6 +97,17 @@ def test_finished_features_are_opened_and_not_computed_again(store, undisturbed,
     assert again.examples.fingerprint == undisturbed[0].examples.fingerprint
 
 
+def test_features_of_which_a_value_has_changed_are_refused(store, tmp_path):
+    """The fault: only their shape was looked at."""
+    compute(store, tmp_path, copies=0)
+    path = tmp_path / "features.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"features.npy is damaged \(it has changed since it was written: checksum\)"):
+        compute(store, tmp_path, copies=0)
+
+
 OTHERS = {
     "base and its weights": [
         {"initial_weights": "random", "seed": 1},

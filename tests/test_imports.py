@@ -171,7 +171,7 @@ def test_whatever_is_imported_is_declared():
     kit += [
         cell.source for book in notebooks for cell in book.cells if cell.cell_type == "code" and "%" not in cell.source
     ]
-    optional = extras["jax"] | extras["fits"]
+    optional = extras["jax"] | extras["fits"] | extras["onnx"]
     assert set().union(*map(third_party, kit)) - needed <= optional, "add it to requirements.txt"
     # The survey's tools are run by hand, beside real galaxies, and say themselves what they need.
     tests = [path.read_text() for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("survey_")]

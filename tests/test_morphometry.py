@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gzutils.data.morphometry import MEASURES, REAL, measure, outside_real
+from gzutils.data.morphometry import MEASURES, REAL, light_above_sky, measure, outside_real
 
 SIDE = 64
 
@@ -58,3 +58,13 @@ def test_what_lies_outside_of_real_galaxies_is_counted():
     no_source = np.full((1, 7), np.nan)
     assert np.array_equal(outside_real(np.concatenate([middle[None], no_source])), np.zeros(7))
     assert np.isnan(outside_real(no_source)).all()
+
+
+def test_gini_is_half_the_mean_difference_of_two_pixels_over_their_mean():
+    """The change of the code that fails here: `1 * np.arange` for `2 * np.arange` in `_measure_one`."""
+    picture = a_picture()[None]
+    light, (source,) = light_above_sky(picture)
+    values = light[0].mean(axis=2)[source].astype(float)
+    n = len(values)
+    pairs = np.abs(values[:, None] - values).sum() / (n * (n - 1))
+    assert measured()["Gini"] == pytest.approx(pairs / (2 * values.mean()), rel=1e-4)

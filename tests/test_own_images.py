@@ -153,6 +153,40 @@ def fits_file(path, data, **header):
     return own_images.read(path)
 
 
+def light_and_noise(plane):
+    """Light above black and the noise between neighbours, of one plane, as `stretch.asinh` promises them."""
+    steps = np.abs(plane[:, 1:] - plane[:, :-1])
+    noise = np.median(steps[np.isfinite(steps)]) / 0.953873  # of a normal distribution's differences
+    ranked = np.sort(plane[np.isfinite(plane)])
+    return np.nan_to_num(np.maximum(plane - ranked[int(np.ceil(0.001 * (len(ranked) - 1)))] - 2 * noise, 0)), noise
+
+
+def as_lupton_et_al(planes):
+    """Their equations by hand: I is the mean of the planes, each plane is times f(I) / I, and too bright ones fade.
+
+    planes: (n, height, width) float64, red first. Returns (height, width, n) uint8-like floats.
+    """
+    light, noises = zip(*map(light_and_noise, planes), strict=True)
+    if min(noises) > 0:
+        light, noises = [one / noise for one, noise in zip(light, noises, strict=True)], [1]
+    mean = np.mean(light, axis=0)
+    ranked = np.sort(mean, axis=None)
+    white = ranked[int(0.999 * (len(ranked) - 1))]
+    softening = max(10 * max(noises), white / 100)
+    f = np.arcsinh(mean / softening) / np.arcsinh(white / softening)
+    colours = np.stack([one * f / np.where(mean > 0, mean, 1) for one in light], axis=-1)
+    return 255 * colours / np.maximum(colours.max(axis=-1, keepdims=True), 1)
+
+
+def galaxy_in_noise(seed=0, side=64):
+    """Three planes, the bluest first: a galaxy that is red in its middle, on an uneven sky."""
+    y, x = np.mgrid[:side, :side] - side / 2
+    middle, disc = np.exp(-(x**2 + y**2) / 20), np.exp(-np.hypot(x, y - 5) / 8)
+    planes = np.stack([40 * middle + 30 * disc, 90 * middle + 30 * disc, 200 * middle + 30 * disc])
+    noise = np.random.default_rng(seed).normal(0, 1, planes.shape) * [[[0.5]], [[1]], [[1.5]]]
+    return planes + noise + [[[5]], [[20]], [[80]]]
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.float32, np.float64])
 @pytest.mark.parametrize("low", [0, -120])
 def test_fits_of_every_kind_of_number_shows_the_galaxy_upright(tmp_path, kind, low):
@@ -160,9 +194,8 @@ def test_fits_of_every_kind_of_number_shows_the_galaxy_upright(tmp_path, kind, l
     values = GRADIENT[:64, :64].astype(float) + (low if np.issubdtype(kind, np.signedinteger) else 0)
     read = fits_file(tmp_path / "a.fits", values.astype(kind))
     seen = read.seen.astype(float)
-    expected = GRADIENT[:64, :64][::-1] * (255 / GRADIENT[:64, :64].max())
-    assert np.abs(seen[..., 0] - expected).max() < 4
-    assert "stretched" in read.done
+    assert np.abs(seen - as_lupton_et_al(values[None, ::-1])).max() < 2
+    assert "grey, asinh-stretched" in read.done
 
 
 @pytest.mark.parametrize(
@@ -180,17 +213,61 @@ def test_fits_with_scales_blanks_and_planes_of_one_is_read_as_meant(tmp_path, da
     file.header.update(header)
     file.writeto(tmp_path / "a.fits")
     seen = own_images.read(tmp_path / "a.fits").seen[..., 0].astype(float)
-    known = (
-        np.eye(64)[::-1] == 0 if header.get("BLANK") or np.isnan(data.astype(float)).any() else np.full((64, 64), True)
-    )
-    expected = np.arange(4096).reshape(64, 64)[::-1] * 255 / 4095
-    assert np.abs(seen - expected)[known].max() < 4
-    assert (seen[~known] == 0).all()
+    unknown = np.eye(64) > 0 if header.get("BLANK") or np.isnan(data.astype(float)).any() else np.zeros((64, 64), bool)
+    expected = as_lupton_et_al(np.where(unknown, np.nan, np.arange(4096.0).reshape(64, 64))[None, ::-1])[..., 0]
+    assert np.abs(seen - expected)[~unknown[::-1]].max() < 2
+    assert (seen[unknown[::-1]] == 0).all()
+
+
+def test_three_planes_are_a_colour_picture_as_lupton_et_al_make_it(tmp_path):
+    """The Legacy Surveys' cutouts have the bands g, r, z in this order; seen failing with the first plane as red."""
+    planes = galaxy_in_noise()
+    read = fits_file(tmp_path / "a.fits", planes)
+    expected = as_lupton_et_al(planes[::-1, ::-1])
+    assert np.abs(read.seen - expected).max() < 2
+    red, blue = read.seen[30:34, 30:34, 0].astype(float), read.seen[30:34, 30:34, 2].astype(float)
+    assert (red > blue + 20).all()
+    sky = read.seen[50:, :16].reshape(-1, 3).mean(axis=0)
+    assert np.ptp(sky) < 3, "the sky is grey"
+    assert "three planes as blue, green and red, asinh-stretched" in read.done
+
+
+def test_what_is_faint_shows_beside_what_is_bright(tmp_path):
+    """A spiral arm of a thousandth of the core's light was one level in 256; as SDSS's pictures it is 20 and more."""
+    values = np.random.default_rng(0).normal(0, 1, (64, 64))
+    values[30:34, 30:34] += 20_000
+    values[10:14] += 30
+    seen = fits_file(tmp_path / "a.fits", values).seen[::-1, :, 0].astype(float)
+    assert seen[10:14, :28].mean() > seen[40:].mean() + 4
+    values[30:34, 30:34] -= 19_000
+    seen = fits_file(tmp_path / "b.fits", values).seen[::-1, :, 0].astype(float)
+    assert seen[10:14, :28].mean() > seen[40:].mean() + 60
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+@pytest.mark.parametrize(("unit", "sky"), [(1e-9, 0), (1e6, 1e7), (1, -300)])
+def test_the_unit_and_the_sky_of_a_fits_file_change_nothing(tmp_path, planes, unit, sky):
+    """Nanomaggies, counts, counts above a bias: the same galaxy."""
+    values = galaxy_in_noise()[:planes]
+    plain = fits_file(tmp_path / "a.fits", values).seen.astype(float)
+    other = fits_file(tmp_path / "b.fits", values * unit + sky).seen.astype(float)
+    assert np.abs(plain - other).max() <= 1
+    assert plain.max() == 255
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_a_fits_file_without_light_is_black_and_one_star_is_white(tmp_path, planes):
+    values = np.full((planes, 64, 64), 7.0)
+    assert not fits_file(tmp_path / "a.fits", values).seen.any()
+    values[:, 9, 9] = 50
+    seen = fits_file(tmp_path / "b.fits", values).seen
+    assert (seen[::-1][9, 9] == 255).all()
+    assert seen.any(axis=-1).sum() == 1
 
 
 def test_a_fits_file_that_is_no_single_picture_is_refused_by_what_it_is(tmp_path, monkeypatch):
     fits_file(tmp_path / "good.fits", np.eye(64))
-    fits.PrimaryHDU(np.zeros((3, 64, 64))).writeto(tmp_path / "cube.fits")
+    fits.PrimaryHDU(np.zeros((4, 64, 64))).writeto(tmp_path / "cube.fits")
     fits.BinTableHDU.from_columns([fits.Column("x", "E", array=[1.0])]).writeto(tmp_path / "table.fits")
     (tmp_path / "cut.fits").write_bytes((tmp_path / "good.fits").read_bytes()[:3000])
     fits.PrimaryHDU(np.full((64, 64), np.nan)).writeto(tmp_path / "nothing.fits")
@@ -200,7 +277,7 @@ def test_a_fits_file_that_is_no_single_picture_is_refused_by_what_it_is(tmp_path
     images, refused = own_images.read_all(tmp_path)
     assert [image.name for image in images] == ["good.fits", "two.fits"]
     assert "its first picture" in images[1].done
-    assert refused["cube.fits"].startswith("cannot be read (a cube of 3 x 64 x 64; save the plane that you mean")
+    assert refused["cube.fits"].startswith("cannot be read (a cube of 4 x 64 x 64; save the plane that you mean")
     assert "there is no picture in it" in refused["table.fits"]
     assert "there is not one number in it" in refused["nothing.fits"]
     assert "cannot be read" in refused["cut.fits"]
@@ -227,14 +304,15 @@ def test_a_folder_is_read_in_the_order_of_names_and_bad_files_are_named(tmp_path
     (tmp_path / "empty.png").write_bytes(b"")
     Image.new("1", (3000, 3000)).save(tmp_path / "huge.png")
     fits.PrimaryHDU(np.zeros((3000, 3000), np.uint8)).writeto(tmp_path / "huge.fits")
+    fits.PrimaryHDU(np.zeros((3, 1000, 1000), np.uint8)).writeto(tmp_path / "huge in colour.fits")
     monkeypatch.setattr(own_images, "MOST_PIXELS", 2_000_000)
     images, refused = own_images.read_all(tmp_path)
     assert [image.name for image in images] == ["a.png", "b.png"]
-    assert list(refused) == ["cut off.jpg", "empty.png", "huge.fits", "huge.png", "notes.txt"]
+    assert list(refused) == ["cut off.jpg", "empty.png", "huge in colour.fits", "huge.fits", "huge.png", "notes.txt"]
     assert "truncated" in refused["cut off.jpg"]
     assert "no picture of a known format" in refused["notes.txt"]
     assert "more than 2,000,000 pixels" in refused["huge.png"]
-    assert refused["huge.fits"] == refused["huge.png"]
+    assert refused["huge.fits"] == refused["huge in colour.fits"] == refused["huge.png"]
 
 
 LARGE = """
@@ -250,7 +328,22 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 def test_a_laptop_survives_the_largest_picture(tmp_path, side, refused, most):
     """Of 16 bits, which take most memory; with Pillow's own limit one of 178.9 million pixels took 5 GB."""
     Image.new("I;16", (side, side), 7).save(tmp_path / "a.tiff", compression="tiff_deflate")
-    said = subprocess.run([sys.executable, "-c", LARGE, tmp_path], capture_output=True, text=True, check=True).stdout
+    assert_memory(tmp_path, refused, most)
+
+
+@pytest.mark.parametrize(
+    ("shape", "refused", "most"),
+    [((7071, 7071), False, 2e9), ((3, 4082, 4082), False, 2e9), ((3, 4083, 4083), True, 1e8)],
+)
+def test_a_laptop_survives_the_largest_fits_file(tmp_path, shape, refused, most):
+    """Noise taken from all pixels at once, and copies of all planes, would take several GB."""
+    values = np.random.default_rng(0).integers(0, 2**15, shape, np.int16)
+    fits.PrimaryHDU(values).writeto(tmp_path / "a.fits")
+    assert_memory(tmp_path, refused, most)
+
+
+def assert_memory(folder, refused, most):
+    said = subprocess.run([sys.executable, "-c", LARGE, folder], capture_output=True, text=True, check=True).stdout
     reasons, memory = said.splitlines()
     assert ("more than 50,000,000 pixels; cut the galaxy out first" in reasons) == refused
     assert int(memory) < most

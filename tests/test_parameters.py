@@ -71,6 +71,9 @@ def test_what_the_parameters_are_where_nobody_sets_them_is_accepted():
         ("IMAGES", 1.5, r"a name in quotation marks \(papermill: -r IMAGES"),
         ("MODEL", 2, r"a name in quotation marks \(papermill: -r MODEL"),
         ("INITIAL_WEIGHTS", "", r"a name in quotation marks \(papermill: -r INITIAL_WEIGHTS"),
+        ("GALAXY", 1300, r'a name \("NGC 1300"\), \(ra, dec\) in degrees, or several'),
+        ("SCALE", 0, "a number above 0"),
+        ("SCALE", "0.4", "a number above 0"),
         ("CUT", "middle", "choose one of challenge, whole"),
         ("CLASS_TOKEN", 0, "choose one of learnable, zero"),
         ("PROFILE", 1, "a name in quotation marks"),
@@ -88,7 +91,7 @@ KINDS = {
     **dict.fromkeys(("DETERMINISTIC", "TURN_LARGE_MODELS", "UPLOAD", "SUBMISSION"), (bool,)),
     **dict.fromkeys(("GALAXIES", "SEED", "EPOCHS", "DEPTH", "PATCH_SIZE", "SEEDS", "DEVICES"), (int,)),
     **dict.fromkeys(("FEATURE_COPIES", "GALAXY_ID"), (int,)),
-    "CONSTRAINT_WEIGHT": (int, float),
+    **dict.fromkeys(("CONSTRAINT_WEIGHT", "SCALE"), (int, float)),
 }
 
 
@@ -104,7 +107,11 @@ def test_a_value_of_another_kind_is_refused_by_its_name(name, value):
 
 
 @pytest.mark.parametrize(
-    "given", [{"EPOCHS": 1}, {"FEATURE_COPIES": 0}, {"CONSTRAINT_WEIGHT": 0}, {"INPUT_SCALING": "imagenet"}]
+    "given",
+    [
+        *({"EPOCHS": 1}, {"FEATURE_COPIES": 0}, {"CONSTRAINT_WEIGHT": 0}, {"INPUT_SCALING": "imagenet"}),
+        *({"SCALE": 0.02}, {"GALAXY": "NGC 1300"}, {"GALAXY": (49.9, -19.4)}, {"GALAXY": ["NGC 1300", [10.7, 41.3]]}),
+    ],
 )
 def test_the_least_that_makes_sense_is_accepted(given):
     assert among(given) == given

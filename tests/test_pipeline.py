@@ -4,9 +4,10 @@ import re
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from gzutils.course import pipeline
+from gzutils.course import pace, pipeline
 from gzutils.tools import files
 
 PARAMETERS = 'PROFILE = "quick"\nDATA = "simulated"\nDATA_DIR = None\nGALAXIES = None\nRUN = None'
@@ -42,6 +43,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
     monkeypatch.setattr(pipeline, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(pipeline, "COURSE", ("01_first", "02_second", "03_third"))
+    monkeypatch.setattr(pace, "say", lambda names: None)  # see test_pace.py
     return tmp_path
 
 
@@ -180,11 +182,12 @@ def test_a_notebook_that_reads_a_model_runs_again_when_the_model_changed(project
     assert executed(project) == ["03_third"]
 
 
-def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project):
+def test_from_starts_in_the_middle_and_unknown_notebooks_are_named(project, capsys):
     assert pipeline.main(["--profile", "smoke", "--from", "02"]) == 0
     assert executed(project) == ["02_second", "03_third"]
-    with pytest.raises(SystemExit, match=r'"07" names 0 notebooks; there are 01_first, 02_second, 03_third'):
+    with pytest.raises(SystemExit):
         pipeline.main(["--only", "07"])
+    assert '"07" names 0 notebooks; there are 01_first, 02_second, 03_third' in capsys.readouterr().err
 
 
 def test_without_notebooks_it_fails_and_says_where_it_looked(project):
@@ -196,15 +199,16 @@ def test_without_notebooks_it_fails_and_says_where_it_looked(project):
 
 
 @pytest.mark.parametrize("name", ["02_second-Copy1", "02_second_mine", "04_my_own"])
-def test_what_else_lies_beside_the_courses_notebooks_is_the_readers_own(project, name):
+def test_what_else_lies_beside_the_courses_notebooks_is_the_readers_own(project, name, capsys):
     """JupyterLab's copies, a reader's changed ones and new ones: not run, not in the way of the course's own."""
     write_notebook(project / "notebooks" / f"{name}.ipynb", "raise ValueError('not of the course')")
     assert pipeline.main(["--profile", "smoke", "--only", "02_second"]) == 0
     assert pipeline.main(["--profile", "smoke"]) == 0
     assert executed(project) == ["02_second", "01_first", "03_third"]
     assert name not in (project / "runs/smoke-simulated/index.html").read_text()
-    with pytest.raises(SystemExit, match=f'"{name}" names 0 notebooks'):
+    with pytest.raises(SystemExit):
         pipeline.main(["--only", name])
+    assert f'"{name}" names 0 notebooks' in capsys.readouterr().err
 
 
 def test_outputs_are_stored_in_the_sources_without_progress_lines_and_parameters(project):
@@ -224,6 +228,39 @@ def test_what_the_kernel_says_on_stderr_goes_to_a_log(project, capfd):
     assert pipeline.main(["--profile", "smoke", "--only", "01"]) == 0
     assert capfd.readouterr().err == ""
     assert (project / "runs/smoke-simulated/notebooks/01_first.log").is_file()
+
+
+CTRL_C = "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "became"),
+    [(CTRL_C, 130, "cut off"), ("1 / 0", 1, "failed: ZeroDivisionError: division by zero")],
+)
+def test_what_there_is_so_far_can_be_looked_at_and_what_is_missing(project, monkeypatch, capsys, source, code, became):
+    """The faults: after Ctrl-C no page was written; results.md was notebook 08's of an earlier state, or none."""
+    monkeypatch.setattr(pipeline, "COURSE", ("01_first", "02_second", "08_results"))
+    write_notebook(project / "notebooks/08_results.ipynb", "", needs=["02_second"], reads=["01_first"])
+    run = project / "runs/smoke-simulated"
+    (run / "08_results").mkdir(parents=True)
+    (run / "08_results/results.md").write_text("# Results of an earlier state")
+    measured = '{"model": "parallel_cnn", "rmse": {"test": 0.1234}}'
+    write_notebook(
+        project / "notebooks/01_first.ipynb",
+        WRITE.format(root=str(project), name="01_first").replace("write_text(PROFILE)", f"write_text({measured!r})"),
+    )
+    write_notebook(project / "notebooks/02_second.ipynb", source)
+    assert pipeline.main(["--profile", "smoke"]) == code
+    assert str(run / "index.html") in capsys.readouterr().out.splitlines()[-1]
+    results = (run / "08_results/results.md").read_text()
+    assert "| Parallel CNN | 0.0985 | 0.1234 |" in results
+    assert "| Vision Transformer | 0.0995 | missing |" in results
+    assert "earlier state" not in results
+    page = BeautifulSoup((run / "index.html").read_text(), "html.parser").get_text()
+    for text in (results, page):
+        assert became in text
+        assert "(not run yet)" in text or ": not run yet" in text
+    assert "0.1234" in page
 
 
 # ---- links

@@ -1,5 +1,6 @@
 """From JPEGs and a CSV to the store: the right pixels, the right rows, and nothing half made after a kill."""
 
+import dataclasses
 import functools
 import io
 import os
@@ -15,12 +16,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from gzutils.data import challenge, jpegs, preprocessing
-from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, ChallengeError, Images
+from gzutils.data.archives import ChallengeError
+from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, Images
 from gzutils.data.jpegs import preprocess
 from gzutils.data.preprocessing import build_store, find_or_make_raw, find_or_make_store
 from gzutils.data.simulation import survey
 from gzutils.data.solutions import read_solutions, write_solutions
+from gzutils.data.store import open_store
 from gzutils.data.view import REPORT_VIEW
+from gzutils.decision_tree import COLUMNS, shares_of_counts
 from gzutils.tools import records, workers
 
 UPPER = 320  # rows that the report's view needs, in whole blocks
@@ -222,6 +226,56 @@ def test_the_manifest_tells_where_the_store_comes_from(source, tmp_path):
     for name in ("images.npy", "labels.npy", "galaxy_ids.npy"):
         assert manifest["sha256"][name] == records.sha256(store / name)
     assert load(build_store(source, tmp_path / "other"))[3]["source"] == source.identity()
+
+
+def with_votes(source, folder, ids=IDS):
+    """The source with counts of votes beside it: of a galaxy each answer as many as its id's last two digits say."""
+    table = folder / "votes.csv"
+    rows = (f"{i}," + ",".join(str(i % 100 + place) for place in range(37)) for i in ids)
+    table.write_text("\n".join([",".join(["GalaxyID", *COLUMNS]), *rows]) + "\n")
+    return dataclasses.replace(source, votes=table)
+
+
+def test_votes_stand_in_the_row_of_their_galaxy(source, tmp_path):
+    """Also beside rejected galaxies; fails where the votes keep the table's order or its rejected rows."""
+    spoil(source, [100053])
+    folder = build_store(with_votes(source, tmp_path), tmp_path / "store")
+    store = open_store(folder)
+    kept = sorted(set(IDS) - {100053})
+    assert (store.votes.shape, store.votes.dtype) == ((9, 37), np.int32)
+    np.testing.assert_array_equal(store.votes, [[i % 100 + place for place in range(37)] for i in kept])
+    assert load(folder)[3]["sha256"]["votes.npy"] == records.sha256(folder / "votes.npy")
+    check_rows(folder, source, kept)
+
+
+def test_the_challenge_has_no_votes(source, tmp_path):
+    assert open_store(build_store(source, tmp_path / "store")).votes is None
+
+
+def test_votes_change_nothing_for_what_was_trained_without_them(source, tmp_path):
+    """Fails where the fingerprint, by which a run knows its galaxies, counts the votes in."""
+    without, with_them = (
+        open_store(build_store(one, tmp_path / name))
+        for one, name in ((source, "without"), (with_votes(source, tmp_path), "with"))
+    )
+    assert with_them.fingerprint == without.fingerprint
+    assert records.fingerprint(without.manifest["sha256"]) == without.fingerprint, "as it was named before votes"
+
+
+def test_votes_of_other_galaxies_are_refused(source, tmp_path):
+    with pytest.raises(ChallengeError, match=r"votes\.csv: its galaxies are not those of .*; delete both"):
+        build_store(with_votes(source, tmp_path, IDS[1:]), tmp_path / "store")
+
+
+def test_what_a_source_left_out_stands_in_the_manifest(source, tmp_path):
+    class Survey(challenge.Challenge):
+        @property
+        def left_out(self):
+            return {"without a picture": 3}
+
+    assert load(build_store(source, tmp_path / "none"))[3]["left_out"] == {}
+    store = build_store(Survey(source.training_images, source.solutions, None), tmp_path / "store")
+    assert load(store)[3]["left_out"] == {"without a picture": 3}
 
 
 def test_rejected_images_are_listed_with_their_reason_and_the_other_rows_still_match(source, tmp_path):
@@ -437,6 +491,7 @@ def test_a_simulated_store_is_made_once_and_serves_without_its_raw_files(tmp_pat
     manifest = load(store)[3]
     assert (manifest["galaxies"], manifest["source"]["data"], manifest["source"]["seed"]) == (6, "simulated", 1)
     check_rows(store, find_or_make_raw("simulated", tmp_path, galaxies=6, seed=1), list(range(100001, 100007)))
+    np.testing.assert_allclose(shares_of_counts(open_store(store).votes), load(store)[1], rtol=0, atol=1e-7)
 
     before = {path: path.stat().st_mtime_ns for path in store.iterdir()}
     (raw,) = tmp_path.glob("simulated-*")
@@ -508,11 +563,14 @@ def test_without_a_folder_the_challenge_is_downloaded_beside_the_store(tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"data": "mars"}, 'data is "simulated" or "kaggle", not \'mars\''),
+        ({"data": "mars"}, "data is one of simulated, gz2, kaggle, not 'mars'"),
         ({"data": "simulated", "galaxies": None}, "simulated survey needs a number of galaxies, at least 1, not None"),
         ({"data": "simulated", "galaxies": 0}, "0|at least 1"),
         ({"data": "simulated", "galaxies": -3}, "-3"),
-        ({"data": "simulated", "galaxies": 5, "data_dir": "raw"}, 'goes with "kaggle" data, not with "simulated"'),
+        (
+            {"data": "simulated", "galaxies": 5, "data_dir": "raw"},
+            'goes with "gz2" or "kaggle" data, not with "simulated"',
+        ),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_and_nothing_is_made(tmp_path, make, arguments, problem):
@@ -523,7 +581,7 @@ def test_arguments_that_make_no_sense_are_refused_and_nothing_is_made(tmp_path, 
 
 def test_a_data_folder_for_simulated_galaxies_is_refused_also_where_their_store_exists(tmp_path):
     find_or_make_store("simulated", tmp_path, galaxies=2)
-    with pytest.raises(ValueError, match='goes with "kaggle" data'):
+    with pytest.raises(ValueError, match='goes with "gz2" or "kaggle" data'):
         find_or_make_store("simulated", tmp_path, data_dir="raw", galaxies=2)
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from gzutils.models import pretrained
+from gzutils.models import bases, pretrained
 from gzutils.models.pretrained import find_weights, resnet50, vgg16
 from gzutils.parameters import SCALINGS
 
@@ -151,14 +151,43 @@ def test_a_file_that_is_missing_or_does_not_fit_is_named(tmp_path):
     applications_base("resnet50").save_weights(other)
     with pytest.raises(ValueError, match=r"resnet\.weights\.h5 does not fit.*VGG16 without its top"):
         small("vgg16", initial_weights=str(other))
+    with pytest.raises(ValueError, match=r"\(block1_conv1 needs the shapes 3x3x3x64, 64; in the file: not there\)"):
+        small("vgg16", initial_weights=str(other))
     part = applications_base("vgg16")
     keras.Model(part.input, part.get_layer("block3_pool").output).save_weights(tmp_path / "part.weights.h5")
     with pytest.raises(ValueError, match=r"part\.weights\.h5 does not fit"):
+        small("vgg16", initial_weights=str(tmp_path / "part.weights.h5"))
+    with pytest.raises(ValueError, match=r"\(block4_conv1 needs the shapes 3x3x256x512, 512; in the file: not there\)"):
         small("vgg16", initial_weights=str(tmp_path / "part.weights.h5"))
     damaged = tmp_path / "damaged.h5"
     damaged.write_bytes(b"no HDF5")
     with pytest.raises(ValueError, match=r"damaged\.h5 does not fit"):
         small("vgg16", initial_weights=str(damaged))
+
+
+def slim_vgg16(path, renamed=None):
+    """Writes the weights of a quarter of VGG16's filters, of which one layer may have another name."""
+    images = keras.Input((32, 32, 3))
+    text = keras.Model(images, bases.convolutions("vgg16", images, 0.25)).to_json()
+    keras.models.model_from_json(text.replace(f'"{renamed}"', '"a_layer_of_theirs"')).save_weights(path)
+
+
+def test_a_file_of_another_architecture_is_refused_by_name_and_shape(tmp_path, monkeypatch):
+    """The faults: layers of other names were taken in their order; another shape was told in Keras's words alone."""
+    other = tmp_path / "other.weights.h5"
+    slim_vgg16(other, renamed="block4_conv3")
+    with pytest.raises(
+        ValueError, match=r"other.weights.h5 does not fit.*block4_conv3 needs .*; in the file: not there"
+    ):
+        small("vgg16", initial_weights=str(other), width=0.25)
+    with monkeypatch.context() as patch:
+        patch.setattr(bases, "VGG16_BLOCKS", ((2, 64), (2, 128), (3, 256), (3, 384), (3, 512)))
+        slim_vgg16(other)
+    words = r"block4_conv1 needs the shapes 3x3x64x128, 128; in the file: 3x3x64x96, 96"
+    with pytest.raises(ValueError, match=words):
+        small("vgg16", initial_weights=str(other), width=0.25)
+    slim_vgg16(other)
+    small("vgg16", initial_weights=str(other), width=0.25)
 
 
 FAILURES = [

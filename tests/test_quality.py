@@ -14,7 +14,7 @@ from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
-PAGES = [ROOT / "README.md", ROOT / "data" / "README.md"]
+PAGES = [ROOT / name / "README.md" for name in (".", "data", "notebooks", "tests/benchmarks")]
 TOP_LEVEL = {
     "README.md", "requirements.txt", "constraints.txt", "pyproject.toml", "LICENSE", "run_all.sh",
     "notebooks", "gzutils", "data", "tests",
@@ -80,6 +80,11 @@ def test_links_lead_to_files_and_headings_that_exist(page):
         assert not heading or heading in headings(file), target
 
 
+def test_the_readme_is_read_in_three_minutes():
+    """What only some need stands on a page of its own, one click away."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 130
+
+
 def test_the_readme_lists_every_notebook_by_its_number():
     listed = re.findall(r"^\| \[(\d\d) [^\]]+\]\(notebooks/([^)]+)\)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert listed == [(path.stem[:2], path.name) for path in NOTEBOOKS]
@@ -88,7 +93,8 @@ def test_the_readme_lists_every_notebook_by_its_number():
 def test_the_docstring_of_the_package_names_every_room_and_plain_module():
     """And where it lists a room's modules, all of these; an ellipsis ends a list that is not whole."""
     package = Path(gzutils.__file__).parent
-    drawn = [line.strip() for line in gzutils.__doc__.splitlines() if re.match(r"    \S", line)]
+    page = re.sub(r"\n {5,}", " ", gzutils.__doc__)  # a long list goes on in the next line
+    drawn = [line.strip() for line in page.splitlines() if re.match(r"    \S", line)]
     named = [re.split(r" {3,}", line) for line in drawn]
     rooms = {name.rstrip("/"): words for (name, words) in named if name.endswith("/")}
     plain = {name for names, _ in named if not names.endswith("/") for name in names.split()}
@@ -100,7 +106,9 @@ def test_the_docstring_of_the_package_names_every_room_and_plain_module():
         assert set(rooms[room].split(";")[0].split()) == there
 
 
-@pytest.mark.parametrize("script", ["models.py", "survey_score.py", "survey_statistics.py", "seeds.py"])
+@pytest.mark.parametrize(
+    "script", ["models.py", "survey_score.py", "survey_statistics.py", "seeds.py", "gz2_requests.py"]
+)
 def test_the_benchmarks_that_take_options_start(script):
     """They are run by hand, on machines that are not at hand when the package changes."""
     path = ROOT / "tests" / "benchmarks" / script
@@ -109,8 +117,10 @@ def test_the_benchmarks_that_take_options_start(script):
     assert "--galaxies" in result.stdout
 
 
-def test_the_readme_explains_every_parameter():
-    rows = re.findall(r"^\| `([A-Z_]+)` \| `(.+?)` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_page_beside_the_notebooks_explains_every_parameter():
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| `(.+?)` \| (.+) \|$", (ROOT / "notebooks" / "README.md").read_text(), re.MULTILINE
+    )
     expected = [(name, repr(p.default).replace("'", '"'), p.meaning) for name, p in PARAMETERS.items()]
     assert rows == expected
 

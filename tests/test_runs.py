@@ -140,3 +140,18 @@ def test_a_network_that_the_profile_does_not_know_is_named(monkeypatch, tmp_path
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r'"smoke" has no plan for my_cnn; add one in gzutils/profiles.py'):
         runs.start("02_parallel_cnn", "smoke").plan("my_cnn")
+
+
+def test_galaxy_zoo_2_is_whole_in_the_large_profiles_and_remembers_whose_labels(monkeypatch, tmp_path):
+    """Its labels are two; a run mixes them no more than it mixes galaxies."""
+    monkeypatch.chdir(tmp_path)
+    assert runs.start("01", "quick", "gz2").galaxies == profiles.get("quick").galaxies
+    assert runs.start("01", "report", "gz2").galaxies is None
+    assert runs.start("01", "full", "gz2", galaxies=100, run="few").galaxies == 100
+    assert not runs.start("01", "report", "gz2").is_report
+    with pytest.raises(ValueError, match="made with debiased 'willett', now it is 'hart'"):
+        runs.start("01", "quick", "gz2", debiased="hart")
+    with pytest.raises(ValueError, match='DEBIASED is for Galaxy Zoo 2: it goes with DATA = "gz2"'):
+        runs.start("01", "smoke", debiased="hart")
+    with pytest.raises(ValueError, match='DATA_DIR holds real galaxies: it goes with DATA = "gz2" or "kaggle"'):
+        runs.start("01", "smoke", data_dir="raw")

@@ -260,6 +260,7 @@ def test_what_is_asked_for_is_taken(at_choice, made):
     assert choice.choose(run, store, split, "trained/parallel_cnn").from_kit
     file = str(made / "large/02_parallel_cnn/model.keras")
     assert choice.choose(run, store, split, file).whose == "that of model.keras"
+    assert choice.choose(run, store, split, file).learned_from == "simulated"
     with pytest.raises(ValueError, match="this run has no network of 03_vision_transformer: run that notebook"):
         choice.choose(run, store, split, "03_vision_transformer")
     with pytest.raises(ValueError, match="the kit brings no network 'vgg16' along"):

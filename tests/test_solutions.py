@@ -9,8 +9,9 @@ from conftest import make_labels, make_zip, solutions_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gzutils.data.challenge import SOLUTIONS, ChallengeError
-from gzutils.data.solutions import read_solutions, write_solutions, write_submission
+from gzutils.data.archives import ChallengeError
+from gzutils.data.challenge import SOLUTIONS
+from gzutils.data.solutions import read_solutions, read_votes, write_solutions, write_submission
 from gzutils.decision_tree import COLUMNS
 
 
@@ -128,3 +129,25 @@ def test_a_bad_submission_is_not_written(tmp_path, ids, value, columns, problem)
     with pytest.raises(ChallengeError, match=r"submission\.csv: not written: .*" + problem):
         write_submission(tmp_path / "submission.csv", np.array(ids), probabilities)
     assert not list(tmp_path.iterdir())
+
+
+def votes_csv(path, rows):
+    path.write_text("\n".join([",".join(["GalaxyID", *COLUMNS]), *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def test_counts_of_votes_are_read_as_whole_numbers_by_ascending_id(tmp_path):
+    path = votes_csv(tmp_path / "votes.csv", [[8, *range(37)], [5, *range(100, 137)]])
+    galaxy_ids, votes = read_votes(path)
+    assert (galaxy_ids.tolist(), votes.dtype) == ([5, 8], np.int32)
+    np.testing.assert_array_equal(votes, [range(100, 137), range(37)])
+
+
+@pytest.mark.parametrize("value", ["-1", "0.5", "1e30", "inf"])
+def test_what_is_no_number_of_votes_is_named(tmp_path, value):
+    """Fails where shares are taken for counts, or a number is cut to what an int32 holds."""
+    path = votes_csv(tmp_path / "votes.csv", [[5, *range(37)], [8, *range(36), value]])
+    with pytest.raises(
+        ChallengeError, match=r"votes\.csv: row 2 \(galaxy 8\): Class11\.6 is .*, not a number of votes"
+    ):
+        read_votes(path)

@@ -9,7 +9,8 @@ from conftest import make_zip, noise_jpeg
 from keras import layers
 
 from gzutils.course import submission
-from gzutils.data.challenge import TEST_IMAGES, ChallengeError, Images
+from gzutils.data.archives import ChallengeError
+from gzutils.data.challenge import TEST_IMAGES, Images
 from gzutils.data.jpegs import preprocess
 from gzutils.decision_tree import COLUMNS
 
@@ -137,3 +138,12 @@ def test_the_real_unlabelled_sample(tmp_path, model):
     assert ids == sorted(ids)
     assert shares.shape == (200, 37)
     assert not made.rejected
+
+
+def test_a_network_that_may_know_the_answers_writes_no_submission(tmp_path, model, images):
+    """Galaxy Zoo 2 holds the challenge's test galaxies; seen failing without the refusal."""
+    with pytest.raises(ChallengeError, match=r"submission.csv is not written: .*Galaxy Zoo 2.*may know the answers"):
+        submission.make(model, images, tmp_path / "submission.csv", learned_from="gz2")
+    assert not list(tmp_path.glob("submission*"))
+    for source in ("kaggle", "simulated", None):
+        assert submission.make(model, images, tmp_path / "submission.csv", learned_from=source).galaxies == len(IDS)

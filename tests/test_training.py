@@ -15,6 +15,7 @@ from gzutils.learning.batches import Batches
 from gzutils.learning.checkpoint import Checkpoint
 from gzutils.learning.losses import ConstrainedMeanSquaredError
 from gzutils.learning.recipe import Recipe
+from gzutils.models import saved
 from gzutils.models.parallel_cnn import parallel_cnn
 from gzutils.tools import backend
 
@@ -56,10 +57,19 @@ def test_it_learns_and_leaves_model_history_and_settings(undisturbed, store):
     assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "model.keras", "training.json"]
     assert list(trained.history["epoch"]) == [1, 2, 3, 4]
     assert trained.history["val_loss"].iloc[-1] < trained.history["val_loss"].iloc[0]
-    saved = keras.saving.load_model(folder / "model.keras", compile=False)
+    there = keras.saving.load_model(folder / "model.keras", compile=False)
     np.testing.assert_array_equal(
-        saved.predict(store.images[:5], verbose=0), model.predict(store.images[:5], verbose=0)
+        there.predict(store.images[:5], verbose=0), model.predict(store.images[:5], verbose=0)
     )
+
+
+def test_the_model_file_says_wherever_it_lies_on_which_galaxies_it_learned(undisturbed, store, tmp_path):
+    _, _, folder = undisturbed
+    moved = tmp_path / "mine.keras"
+    moved.write_bytes((folder / "model.keras").read_bytes())
+    assert saved.learned_from(moved) == store.source == "tiny"
+    undisturbed[0].save(moved)  # by Keras alone
+    assert saved.learned_from(moved) is None
 
 
 def test_the_model_carries_the_weights_of_the_best_epoch(store, tmp_path):
@@ -220,3 +230,15 @@ def test_the_line_says_which_of_several_trainings_it_is_and_how_far():
         line = Shown()
         training._ShowProgress(line, title, history, epochs=10, batches=4, watched="rmse").on_train_batch_end(1)
         assert line.text == f"{words}, best so far epoch 1: validation RMSE 0.1400, at most 27 s left"
+
+
+def test_of_equally_good_epochs_the_first_one_is_kept(tmp_path):
+    """`best_epoch` names the first, too. The change of the code that fails here: `<=` for `<` in `add_epoch`."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+    state = Checkpoint(tmp_path / "checkpoint.npz", model, optimizer)
+    for epoch in (1, 2):
+        model.set_weights([np.full((1, 1), epoch), np.zeros(1)])
+        state.add_epoch({"epoch": epoch, "val_loss": 0.5})
+    assert state.best_weights[0] == 1

@@ -37,6 +37,7 @@ def make_tiny_store(folder: Path, count: int = 60, seed: int = 0) -> Store:
         {
             "version": STORE_VERSION,
             "galaxies": count,
+            "source": {"data": "tiny"},
             "view": {"crop": 210, "side": 64},
             "sha256": {name: records.sha256(folder / name) for name in arrays},
         },

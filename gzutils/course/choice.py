@@ -19,10 +19,14 @@ OF_THE_KIT = "trained/"
 
 @dataclass(frozen=True)
 class Chosen:
-    """A network to ask. whose: it is, in words that end a sentence. from_kit: whether it came with the kit."""
+    """A network to ask. whose: it is, in words that end a sentence. from_kit: whether it came with the kit.
+
+    learned_from: the source of its galaxies, such as "gz2"; None: its file does not say.
+    """
 
     model: keras.Model
     whose: str
+    learned_from: str | None
     from_kit: bool = False
 
 
@@ -44,14 +48,15 @@ def choose(run: Run, store: Store, split: Split, asked: str | None = None, name:
     if asked is None:
         return _better(run, store, split, name)
     if asked.endswith(".keras"):
-        chosen = Chosen(saved.load(run.home / Path(asked).expanduser()), f"that of {Path(asked).name}")
+        path = run.home / Path(asked).expanduser()
+        chosen = Chosen(saved.load(path), f"that of {path.name}", saved.learned_from(path))
     elif asked.startswith(OF_THE_KIT):
         chosen = _of_the_kit(asked.removeprefix(OF_THE_KIT), run)
     else:
         model = run.network(name, store, split) if asked == own else run.model(asked)
         if model is None:
             raise ValueError(f"this run has no network of {asked}: run that notebook first, or name another in MODEL")
-        chosen = Chosen(model, f"this run's of notebook {asked[:2]}")
+        chosen = Chosen(model, f"this run's of notebook {asked[:2]}", run.data)
     _insist_on_shapes(chosen.model, store, asked)
     return chosen
 
@@ -82,7 +87,7 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
     )
     if ours <= theirs:
         print(f"So it is this run's. {by_hand} takes the other.")
-        return Chosen(this, f"this run's of notebook {own[:2]}")
+        return Chosen(this, f"this run's of notebook {own[:2]}", run.data)
     print(f'So it is {kits.whose}. MODEL = "{own}" takes this run\'s.')
     return kits
 
@@ -98,4 +103,4 @@ def _of_the_kit(name: str, run: Run) -> Chosen:
     from_where = "this run's own galaxies among them, those of the test too" if same else "none of them this run's"
     galaxies = found.card["data"]["galaxies"]["train"]
     whose = f"the kit's, which learned from {galaxies:,} simulated galaxies, {from_where}"
-    return Chosen(found.model, whose, from_kit=True)
+    return Chosen(found.model, whose, "simulated", from_kit=True)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gzutils import parameters
+from gzutils.course import COURSE
 from gzutils.profiles import PROFILES
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The options as a namespace: profile, data, data_dir, galaxies, seed, run, precision, devices, only, start,
-    fresh, store_outputs.
+def parse(arguments: list[str] | None = None, course: tuple[str, ...] = COURSE) -> argparse.Namespace:
+    """The options as a namespace: profile, data, data_dir, debiased, galaxies, seed, run, precision, devices, only,
+    start, fresh, store_outputs; and `chosen`, the names of the course's notebooks that are to run.
 
     Wrong options end the program with one sentence that says why.
     """
@@ -33,8 +34,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--data-dir",
         metavar="DIR",
         type=_existing_path,
-        help="with --data kaggle: folder or competition zip with the challenge's files; without it they are "
-        "downloaded with your Kaggle credentials",
+        help="with --data gz2 or kaggle: folder or zip with the real galaxies' files; without it they are downloaded, "
+        "for kaggle with your credentials",
+    )
+    parser.add_argument(
+        "--debiased",
+        choices=parameters.DEBIASED,
+        default=parameters.DEBIASED[0],
+        help="with --data gz2: whose debiased fractions (default: willett, as the challenge's labels were made)",
     )
     parser.add_argument(
         "--galaxies",
@@ -77,18 +84,34 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="for contributors: afterwards copy the outputs into notebooks/ (quick, simulated)",
     )
     options = parser.parse_args(arguments)
-    if options.data_dir and options.data != "kaggle":
-        parser.error("--data-dir goes with --data kaggle")
+    if options.data_dir and options.data not in parameters.WITH_FILES:
+        parser.error("--data-dir goes with --data gz2 or --data kaggle")
+    if options.debiased != parameters.DEBIASED[0] and options.data != "gz2":
+        parser.error("--debiased goes with --data gz2")
     if options.profile == "report" and options.precision != "float32":
         parser.error("the profile report is always float32; --precision goes with full")
     stored = (options.profile, options.data, options.galaxies, options.seed) == ("quick", "simulated", None, 0)
     if options.store_outputs and not stored:
         parser.error("--store-outputs goes with the profile quick on simulated galaxies, with seed 0")
-    if options.only and options.start:
+    if options.only is not None and options.start is not None:
         parser.error("--only and --from exclude each other")
+    try:
+        options.chosen = _chosen(course, options.only, options.start)
+    except ValueError as error:
+        parser.error(str(error))
     seed = f"-seed-{options.seed}" if options.seed else ""
     options.run = options.run or f"{options.profile}-{options.data}{seed}"
     return options
+
+
+def _chosen(course: tuple[str, ...], only: str | None, start: str | None) -> tuple[str, ...]:
+    wanted = start if only is None else only
+    if wanted is None:
+        return course
+    places = [place for place, name in enumerate(course) if name.startswith(Path(wanted).stem)]
+    if len(places) != 1:
+        raise ValueError(f'"{wanted}" names {len(places)} notebooks; there are {", ".join(course)}')
+    return course[places[0] : places[0] + 1] if start is None else course[places[0] :]
 
 
 def _existing_path(text: str) -> Path:

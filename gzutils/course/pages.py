@@ -22,6 +22,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 
+from gzutils import report
 from gzutils.models.networks import GALAXIES_START, NETWORKS, RANDOM_START
 from gzutils.profiles import PROFILES
 from gzutils.tools import files, records
@@ -99,6 +100,43 @@ def write_pages(run: Path, notebooks: list[Path]) -> Path:
     return run / "index.html"
 
 
+def write_results_so_far(run: Path, notebooks: list[Path]) -> Path:
+    """Writes `results.md` of a run whose notebook 08 has not come to its end: what there is so far, what is missing.
+
+    Notebook 08 writes its own in its place.
+
+    Args:
+        run, notebooks: as of `write_pages`.
+
+    Returns:
+        The path of `results.md`.
+    """
+    found = [_look_at(run, path) for path in notebooks]
+    measured = {metrics.get("model"): metrics for metrics in _metrics(run)}
+    lines = [
+        f"# Results of the run {run.name}, so far",
+        "Notebook 08 has not run with all of this yet: these are the numbers that the other notebooks left. "
+        "The same command goes on from here.",
+        "## Table 1, as far as it goes",
+        "| | test RMSE, report | test RMSE, this run |\n| --- | --- | --- |\n"
+        + "\n".join(
+            f"| {NETWORKS[name].title} | {said['test_rmse']:.4f} | {_test_rmse(measured.get(name))} |"
+            for name, said in report.RESULTS.items()
+        ),
+        "## Missing",
+        "\n".join(f"- {one.title}: {' '.join(one.state.split())}" for one in found if one.state) or "Nothing else.",
+    ]
+    files.write_text(run / "08_results" / "results.md", "\n\n".join(lines) + "\n")
+    return run / "08_results" / "results.md"
+
+
+def _test_rmse(metrics: dict | None) -> str:
+    try:
+        return f"{metrics['rmse']['test']:.4f}"
+    except (KeyError, TypeError, ValueError):  # not there, or damaged
+        return "missing"
+
+
 # ---- what there is
 
 
@@ -115,7 +153,8 @@ def _look_at(run: Path, path: Path) -> _Notebook:
     outputs = [output for cell in one.executed.cells for output in cell.get("outputs", [])]
     errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
     finished = executed.with_suffix(".json").is_file()  # what the pipeline notes of a notebook that ran to its end
-    one.state = "" if finished else f"failed: {errors[0]}" if errors else "cut off"
+    failed = errors and not errors[-1].startswith("KeyboardInterrupt")
+    one.state = "" if finished else f"failed: {errors[0]}" if failed else "cut off"
     figures = sorted((run / path.stem / "figures").glob("*.png"))
     on_disk = {file.read_bytes(): file for file in figures if file.is_file()}
     for output in (output for output in outputs if "image/png" in output.get("data", {})):

@@ -29,22 +29,24 @@ from gzutils.tools.progress import PROGRESS_FILE, show_in_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
+RESULTS = "08_results"
 README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
-    options = parse(arguments)
-    from gzutils.course import pages
+    options = parse(arguments, COURSE)
+    from gzutils.course import pace, pages
 
     notebooks = [NOTEBOOKS / f"{name}.ipynb" for name in COURSE]
     if missing := [notebook.name for notebook in notebooks if not notebook.is_file()]:
         sys.exit(f"run_all.sh: {NOTEBOOKS} lacks {', '.join(missing)}; get the kit whole again")
-    chosen = _choose(notebooks, options.only, options.start)
+    chosen = [NOTEBOOKS / f"{name}.ipynb" for name in options.chosen]
     parameters = {
         "PROFILE": options.profile,
         "DATA": options.data,
         "DATA_DIR": str(options.data_dir) if options.data_dir else None,
+        "DEBIASED": options.debiased,
         "GALAXIES": options.galaxies,
         "SEED": options.seed,
         "RUN": options.run,
@@ -57,12 +59,24 @@ def main(arguments: list[str] | None = None) -> int:
             if options.fresh and run.exists():
                 _empty(run)
             print(f'Profile "{options.profile}" on {options.data} galaxies; results go to {run}', flush=True)
-            failed = _run_all(chosen, parameters, run)
+            interrupted, failed = False, set()
+            try:
+                waiting = [one.stem for one in chosen if not _is_up_to_date(one, parameters, run)]
+                if waiting and options.profile == "quick" and options.galaxies is None and _member() is None:
+                    pace.say(waiting)
+                failed = _run_all(chosen, parameters, run)
+            except KeyboardInterrupt:
+                interrupted = True
+                print("\nInterrupted. What is done stays; the same command goes on from there.", flush=True)
+            if not all(_is_up_to_date(notebook, parameters, run) for notebook in notebooks if notebook.stem == RESULTS):
+                pages.write_results_so_far(run, notebooks)
             index = pages.write_pages(run, notebooks)
     except (files.Busy, files.NotWritten) as problem:
         sys.exit(f"run_all.sh: {problem}")
-    except KeyboardInterrupt:
-        print("\nInterrupted. What is done stays; the same command goes on from there.")
+    except KeyboardInterrupt:  # while the pages were written
+        return 130
+    if interrupted:
+        print(f"What there is so far: open {index} in a browser.")
         return 130
     if failed:
         print(f"Not finished: {', '.join(sorted(failed))}. What is done stays; the same command goes on from there.")
@@ -109,17 +123,6 @@ def _run_all(notebooks: list[Path], parameters: dict, run: Path) -> set[str]:
     return failed
 
 
-def _choose(notebooks: list[Path], only: str | None, start: str | None) -> list[Path]:
-    wanted = only or start
-    if wanted is None:
-        return notebooks
-    places = [i for i, notebook in enumerate(notebooks) if notebook.stem.startswith(Path(wanted).stem)]
-    if len(places) != 1:
-        names = ", ".join(notebook.stem for notebook in notebooks)
-        sys.exit(f'run_all.sh: "{wanted}" names {len(places)} notebooks; there are {names}')
-    return notebooks[places[0] : places[0] + 1] if only else notebooks[places[0] :]
-
-
 def _needs(source: nbformat.NotebookNode) -> list[str]:
     """The notebooks whose failure makes this one pointless, as its metadata say."""
     return source.metadata.get("gzutils", {}).get("needs", [])
@@ -135,6 +138,13 @@ def _understood(source: nbformat.NotebookNode, parameters: dict) -> dict:
     if "set_up_training(" in code:
         names |= {"PRECISION", "DEVICES"}
     return {name: value for name, value in parameters.items() if name in names}
+
+
+def _is_up_to_date(notebook: Path, parameters: dict, run: Path) -> bool:
+    """Whether a notebook ran to its end as it and all that it reads are now."""
+    source = nbformat.read(notebook, as_version=4)
+    state = _state(source, _understood(source, parameters), run)
+    return _is_finished(run / "notebooks" / f"{notebook.stem}.json", state, run)
 
 
 def _run_notebook(notebook: Path, source: nbformat.NotebookNode, parameters: dict, run: Path) -> bool:

@@ -43,8 +43,9 @@ def home() -> Path:
 class Run:
     """One notebook's part of a run; made by `begin` or `start`.
 
-    name: of the run. notebook: the notebook's file name without its ending. profile: what it means. data: "simulated"
-    or "kaggle". data_dir: the challenge's files, or None. galaxies: as many at most. seed: of all that is random.
+    name: of the run. notebook: the notebook's file name without its ending. profile: what it means. data: "simulated",
+    "gz2" or "kaggle". data_dir: the real galaxies' files, or None. debiased: by whom, of "gz2". galaxies: as many at
+    most; None: all. seed: of all that is random.
     asked: the notebook's further parameters, see `parameters.PARAMETERS`. place: the run's folder; None: runs/<name>.
     """
 
@@ -57,6 +58,7 @@ class Run:
     galaxies: int | None
     galaxies_asked: bool
     seed: int
+    debiased: str = parameters.DEBIASED[0]
     asked: dict[str, Any] = field(default_factory=dict)
     place: Path | None = None
 
@@ -76,7 +78,9 @@ class Run:
 
     def find_raw(self) -> Challenge:
         """The raw JPEGs and labels, simulated or downloaded where they do not exist yet."""
-        return preprocessing.find_or_make_raw(self.data, self.home / "data", self.data_dir, self.galaxies, self.seed)
+        return preprocessing.find_or_make_raw(
+            self.data, self.home / "data", self.data_dir, self.galaxies, self.seed, self.debiased
+        )
 
     def open_store(self, view: View = REPORT_VIEW) -> Store:
         """The preprocessed galaxies in a view, made where they do not exist yet.
@@ -85,21 +89,18 @@ class Run:
             ValueError: the run was made with other galaxies, or there are fewer than were asked for by number.
         """
         folder = preprocessing.find_or_make_store(
-            self.data, self.home / "data", self.data_dir, self.galaxies, self.seed, view
+            self.data, self.home / "data", self.data_dir, self.galaxies, self.seed, view, self.debiased
         )
         store = open_store(folder, verify_images=True)  # half a second for the whole challenge
+        if self.data == "gz2":
+            print(store.manifest["source"]["credit"])
         if self.galaxies_asked and len(store) < self.galaxies:
             raise ValueError(f"{self.galaxies} galaxies were asked for, but the data have {len(store)}; ask for fewer")
         # Other views are of the same galaxies, which the report's view names.
         seen = "galaxies in the store" if view == REPORT_VIEW else f"galaxies in the store, {view.crop} to {view.side}"
         self._remember({seen: store.fingerprint, "galaxies there": len(store)})
-        left_out = {
-            "images that cannot be used": len(store.manifest.get("rejected", ())),
-            "labels without an image": store.manifest.get("labels_without_image", 0),
-            "images without labels": store.manifest.get("images_without_labels", 0),
-        }
-        if any(left_out.values()):
-            print("left out: " + ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count))
+        if store.left_out:
+            print("left out: " + ", ".join(f"{count:,} {what}" for what, count in store.left_out.items()))
         return store
 
     def set_up_training(self) -> None:
@@ -247,6 +248,7 @@ def start(
     profile: str = "quick",
     data: str = "simulated",
     data_dir: str | Path | None = None,
+    debiased: str = parameters.DEBIASED[0],
     galaxies: int | None = None,
     run: str | None = None,
     seed: int = 0,
@@ -256,8 +258,9 @@ def start(
     Args:
         notebook: the notebook's file name without its ending.
         profile: "smoke", "quick", "report" or "full".
-        data: "simulated" or "kaggle".
-        data_dir: folder or competition zip with the challenge's files; a relative path starts at the project's root.
+        data: "simulated", "gz2" or "kaggle".
+        data_dir: folder or zip with the real galaxies' files; a relative path starts at the project's root.
+        debiased: of "gz2", by whom: "willett" or "hart".
         galaxies: how many; None: as the profile says.
         run: the run's name; None: `<profile>-<data>`.
         seed: of the survey, the split, the first weights and the training.
@@ -272,8 +275,12 @@ def start(
     parameters.whole_number("SEED", seed, least=0)
     if data_dir is not None and not isinstance(data_dir, str | Path):
         raise ValueError(f"DATA_DIR is {data_dir!r}; it has to be the name of a folder or of a zip")
-    if data_dir is not None and data != "kaggle":
-        raise ValueError('DATA_DIR holds the challenge\'s files: it goes with DATA = "kaggle"')
+    if data_dir is not None and data not in parameters.WITH_FILES:
+        raise ValueError('DATA_DIR holds real galaxies: it goes with DATA = "gz2" or "kaggle"')
+    parameters.choice("DEBIASED", debiased, parameters.DEBIASED)
+    if debiased != parameters.DEBIASED[0] and data != "gz2":
+        raise ValueError('DEBIASED is for Galaxy Zoo 2: it goes with DATA = "gz2"')
+    large = profile in ("report", "full")  # they take all of Galaxy Zoo 2, which is larger than the challenge
     name = parameters.run_name(f"{profile}-{data}" if run is None else run)
     opened = Run(
         home=home(),
@@ -282,9 +289,11 @@ def start(
         profile=chosen,
         data=data,
         data_dir=None if data_dir is None else home() / Path(data_dir).expanduser(),
-        galaxies=galaxies or chosen.galaxies,
+        debiased=debiased,
+        galaxies=galaxies or (None if data == "gz2" and large else chosen.galaxies),
         galaxies_asked=galaxies is not None,
         seed=seed,
     )
-    opened._remember({"profile": profile, "data": data, "galaxies": opened.galaxies, "seed": seed})
+    whose = {"debiased": debiased} if data == "gz2" else {}
+    opened._remember({"profile": profile, "data": data, "galaxies": opened.galaxies, "seed": seed} | whose)
     return opened

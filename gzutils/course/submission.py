@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gzutils.data.challenge import ChallengeError, Images
+from gzutils.data.archives import ChallengeError
+from gzutils.data.challenge import Images
 from gzutils.data.jpegs import preprocessed
 from gzutils.data.solutions import write_submission
 from gzutils.data.view import REPORT_VIEW, View
@@ -39,7 +40,12 @@ class Submission:
 
 
 def make(
-    model: keras.Model, images: Images, path: Path | str, batch_size: int = 128, view: View = REPORT_VIEW
+    model: keras.Model,
+    images: Images,
+    path: Path | str,
+    batch_size: int = 128,
+    view: View = REPORT_VIEW,
+    learned_from: str | None = None,
 ) -> Submission:
     """Predicts all galaxies of a folder or zip and writes the submission, ascending by GalaxyID.
 
@@ -52,11 +58,18 @@ def make(
         path: the .csv file.
         batch_size: galaxies at once in the model.
         view: what the model sees of each.
+        learned_from: the source of the galaxies that the model learned from; None: not known.
 
     Raises:
-        ChallengeError: there are no images, none of them can be used, or the model's values are not in [0, 1].
+        ChallengeError: the model learned from Galaxy Zoo 2, there are no images, none of them can be used, or the
+            model's values are not in [0, 1].
     """
     path = Path(path)
+    if learned_from == "gz2":
+        raise ChallengeError(
+            f"{path} is not written: the network learned from Galaxy Zoo 2, which holds the challenge's test galaxies "
+            f'with their votes, so it may know the answers; ask one that learned from DATA = "kaggle"'
+        )
     galaxy_ids = images.galaxy_ids()
     # Names weights, images and view, so that what one left half done is never another's beginning.
     made_of = records.fingerprint([saved.weights_fingerprint(model), images.identity(), asdict(view)])

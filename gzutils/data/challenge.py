@@ -6,10 +6,7 @@ zip: 61,578 small files are slow to unpack, and a member that is only read can d
 
 import os
 import re
-import stat
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from gzutils.data.archives import COMPETITION, DAMAGE, PAGE, check_content, check_name, open_zip, refusal, shortlist
+from gzutils.data.solutions import read_solutions, read_votes
 from gzutils.tools import records
 from gzutils.tools.files import NotWritten, check_room, state_of, whole_file
 from gzutils.tools.progress import progress
 
-COMPETITION = "galaxy-zoo-the-galaxy-challenge"
 TRAINING_IMAGES = "images_training_rev1"
 TEST_IMAGES = "images_test_rev1"
 SOLUTIONS = "training_solutions_rev1"
@@ -33,14 +31,7 @@ FORMS = {  # under which names each may lie in a folder, best first
 # Far above anything in the challenge (an image has about 13 kB), far below what would hurt.
 IMAGE_LIMIT, ARCHIVE_LIMIT = 10_000_000, 4_000_000_000
 
-PAGE = f"https://www.kaggle.com/competitions/{COMPETITION}"
-AGAIN = f"delete the file and download it again from {PAGE}/data"
 IMAGE_NAME = re.compile(r"([0-9]{1,18})\.jpg")
-DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError)
-
-
-class ChallengeError(ValueError):
-    """Something is wrong with the challenge's files; the message says in which, what, and what to do now."""
 
 
 class Images:
@@ -144,11 +135,34 @@ def _once(path: Path, inside: str | None) -> Images:
 
 @dataclass(frozen=True)
 class Challenge:
-    """The challenge's files on this machine; `solutions` is a .csv file or a .zip file that holds it."""
+    """The challenge's files on this machine; `solutions` is a .csv file or a .zip file that holds it.
+
+    `votes` is the table of counts that a simulated survey has beside its labels; the challenge has none.
+    """
 
     training_images: Images
     solutions: Path
     test_images: Images | None
+    votes: Path | None = None
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many galaxies its own tables made it leave out, by reason: none."""
+        return {}
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """The training galaxies' ids, int64 (N,), ascending; labels, float32 (N, 37); votes, int32 (N, 37), or None.
+
+        Raises:
+            ChallengeError: a table is damaged, or the two are not of the same galaxies.
+        """
+        galaxy_ids, labels = read_solutions(self.solutions)
+        if self.votes is None:
+            return galaxy_ids, labels, None
+        voted_ids, votes = read_votes(self.votes)
+        if not np.array_equal(voted_ids, galaxy_ids):
+            raise refusal(self.votes, f"its galaxies are not those of {self.solutions}", "delete both and run again")
+        return galaxy_ids, labels, votes
 
     def identity(self) -> dict[str, Any]:
         """What changes when the training pictures or their labels change, JSON-like, whatever lies beside them."""
@@ -199,53 +213,6 @@ def find(data_dir: Path | str, cache: Path | str) -> Challenge:
 def present(name: str, folders: list[Path]) -> Path | None:
     """Where one of the challenge's files lies in the first folder that has it, in whichever form; None: nowhere."""
     return next((folder / form for folder in folders for form in FORMS[name] if (folder / form).exists()), None)
-
-
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Opens a zip; what is none is refused in words that say what it looks like."""
-    try:
-        return zipfile.ZipFile(path)
-    except OSError as error:
-        raise refusal(path, f"cannot be read ({error.strerror})", "see that it exists and may be read") from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        with open(path, "rb") as file:
-            start = file.read(1000).lstrip()
-        if start.startswith(b"<"):
-            problem = "no zip, but it looks like a web page, as Kaggle sends it to those who are not logged in"
-        elif start.startswith(b"PK"):
-            problem = f"a zip that is cut off or damaged ({error})"
-        else:
-            problem = "no zip" if start else "the file is empty"
-        raise refusal(path, problem, f"{AGAIN} while logged in") from None
-
-
-def check_name(path: Path, member: zipfile.ZipInfo) -> None:
-    """Refuses a member of a zip whose name leads out of its folder, and a link."""
-    parts = re.split(r"[/\\]", member.filename)
-    if parts[0] == "" or ".." in parts or ":" in parts[0]:
-        raise refusal(path, f"the name {member.filename!r} in it leads out of its folder; not Kaggle's file")
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise refusal(path, f"{member.filename!r} in it is a link; not Kaggle's file")
-
-
-def check_content(path: Path, member: zipfile.ZipInfo, limit: int) -> None:
-    """Refuses a member of a zip that is encrypted, packed in a foreign way, or larger than `limit` bytes."""
-    if member.flag_bits & 1:
-        raise refusal(path, f"{member.filename!r} in it is encrypted; not Kaggle's file")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise refusal(path, f"{member.filename!r} in it is compressed by a method that Kaggle does not use")
-    if member.file_size > limit:
-        raise refusal(path, f"{member.filename!r} in it has {member.file_size:,} bytes, more than {limit:,}")
-
-
-def refusal(path: Path | str, problem: object, remedy: str = AGAIN) -> ChallengeError:
-    """The error of a file that is refused: what is wrong with it, and what to do now."""
-    return ChallengeError(f"{path}: {problem}; {remedy}")
-
-
-def shortlist(items: list) -> str:
-    """The first five items, and how many more there are."""
-    return ", ".join(map(str, items[:5])) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
 
 
 def _inside(bundle: Path, name: str, cache: Path) -> Path | None:

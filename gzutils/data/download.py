@@ -4,16 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from gzutils.data.challenge import (
-    COMPETITION,
-    PAGE,
-    SOLUTIONS,
-    TEST_IMAGES,
-    TRAINING_IMAGES,
-    open_zip,
-    present,
-    refusal,
-)
+from gzutils.data.archives import COMPETITION, PAGE, open_zip, refusal
+from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, present
 from gzutils.tools.files import check_room, whole_file
 
 SIZES = {TRAINING_IMAGES: 850_000_000, SOLUTIONS: 6_000_000, TEST_IMAGES: 1_100_000_000}  # in bytes, rounded up

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gzutils.data import stretch
 from gzutils.data.jpegs import RAW_SIZE
 from gzutils.data.solutions import label_table
 from gzutils.data.view import REPORT_VIEW, View
@@ -17,8 +18,6 @@ from gzutils.decision_tree import COLUMNS
 from gzutils.tools import files
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM", "JPEG2000")
-OUTLIERS = 0.001  # share of the pixels, of the darkest and of the brightest, that may lie beyond black and white
-STRETCHED = f"stretched from its {100 * OUTLIERS:g} % darkest to its {100 * OUTLIERS:g} % brightest values"
 CUTS = ("challenge", "whole")
 MOST_PIXELS = 50_000_000  # with 16 bits they take 1.5 GB on their way, which a laptop has; Pillow allows 179 million
 
@@ -121,8 +120,8 @@ def open_picture(path: Path) -> tuple[Image.Image, list[str]]:
                 deep = ";16" in str(file.tile) and file.mode[0] in "RL"
                 picture, done = _to_rgb(ImageOps.exif_transpose(file))
                 if deep:  # 16 bits a colour, of which Pillow gives the upper 8: data of 12 bits would be nearly black
-                    picture = Image.fromarray(_stretched(np.asarray(picture, np.float64)))
-                    done.append(f"upper 8 of 16 bits, {STRETCHED}")
+                    picture = Image.fromarray(stretch.linear(np.asarray(picture, np.float64)))
+                    done.append(f"upper 8 of 16 bits, {stretch.LINEAR}")
     except UnidentifiedImageError:
         raise ValueError(f"no picture of a known format ({', '.join((*FORMATS, 'FITS'))})") from None
     except Image.DecompressionBombError:
@@ -134,7 +133,10 @@ def open_picture(path: Path) -> tuple[Image.Image, list[str]]:
 
 
 def _from_fits(path: Path) -> tuple[Image.Image, list[str]]:
-    """The first picture of a FITS file, north where astronomers' programs show it: its first row is the lowest."""
+    """The first picture of a FITS file, north where astronomers' programs show it: its first row is the lowest.
+
+    Three planes are one picture in colour, the bluest first, as the Legacy Surveys' cutouts of the bands g, r, z.
+    """
     try:
         from astropy.io import fits
     except ImportError:
@@ -145,40 +147,26 @@ def _from_fits(path: Path) -> tuple[Image.Image, list[str]]:
         if not found:
             raise ValueError("there is no picture in it")
         shape = [length for length in found[0].shape if length != 1]
-        if len(shape) > 2:
+        in_colour = len(shape) == 3 and shape[0] == 3
+        if len(shape) > 2 and not in_colour:
             raise ValueError(
-                f"a cube of {' x '.join(map(str, shape))}; save the plane that you mean as a file of its own"
+                f"a cube of {' x '.join(map(str, shape))}; save the plane that you mean, or three for blue, green and "
+                "red, as a file of its own"
             )
         if math.prod(shape) > MOST_PIXELS:
             raise Image.DecompressionBombError
         values = np.asarray(found[0].data, np.float64)
-    upright = np.atleast_2d(values.reshape(shape))[::-1]
-    picture = Image.fromarray(_stretched(upright)).convert("RGB")
-    return picture, [f"grey, {STRETCHED}"] + (["its first picture"] if len(found) > 1 else [])
-
-
-def _stretched(values: np.ndarray) -> np.ndarray:
-    """Numbers as uint8 of the same shape, NaN and infinite ones black; a few hot or dead pixels do not count.
-
-    Raises:
-        ValueError: there is no number among them.
-    """
-    known = np.isfinite(values)
-    if not known.any():
-        raise ValueError("there is not one number in it")
-    low = np.percentile(values[known], 100 * OUTLIERS, method="higher")
-    high = np.percentile(values[known], 100 * (1 - OUTLIERS), method="lower")
-    if low >= high:  # next to nothing on an even ground
-        low, high = values[known].min(), values[known].max()
-    scaled = (np.where(known, values, low) - low) * (255 / (high - low) if high > low else 0)
-    return np.round(scaled.clip(0, 255)).astype(np.uint8)
+    planes = values.reshape(shape)[::-1, ::-1] if in_colour else np.atleast_2d(values.reshape(shape))[::-1]
+    picture = Image.fromarray(stretch.asinh(planes)).convert("RGB")
+    colours = "three planes as blue, green and red" if in_colour else "grey"
+    return picture, [f"{colours}, {stretch.ASINH}"] + (["its first picture"] if len(found) > 1 else [])
 
 
 def _to_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
         # More than 256 levels: nothing says which of them are black and white.
-        levels = _stretched(np.asarray(picture, np.float64))
-        return Image.fromarray(levels).convert("RGB"), [f"grey, {STRETCHED}"]
+        levels = stretch.linear(np.asarray(picture, np.float64))
+        return Image.fromarray(levels).convert("RGB"), [f"grey, {stretch.LINEAR}"]
     if picture.has_transparency_data:
         sky = Image.new("RGBA", picture.size, "black")
         return Image.alpha_composite(sky, picture.convert("RGBA")).convert("RGB"), ["transparent parts made black"]

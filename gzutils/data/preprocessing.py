@@ -1,50 +1,78 @@
 """From the challenge's JPEGs and CSV to the store that every notebook reads (report, section 4.3 and A.4).
 
 The store is one folder: `images.npy` (uint8, N x side x side x 3), `labels.npy` (float32, N x 37), `galaxy_ids.npy`
-(int64, N, ascending) and `manifest.json`. It is made beside its final name, `<name>.partial`, and renamed when whole.
-Stores of several views of the same galaxies lie side by side.
+(int64, N, ascending), `votes.npy` (int32, N x 37: how many volunteers gave each answer) where the source has counts,
+and `manifest.json`. It is made beside its final name, `<name>.partial`, and renamed when whole. Stores of several views
+of the same galaxies lie side by side.
 """
 
 import math
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import PIL
 
-from gzutils.data import challenge
+from gzutils.data import challenge, gz2
+from gzutils.data.archives import ChallengeError
 from gzutils.data.download import download
 from gzutils.data.jpegs import RAW_SIZE, preprocessed
 from gzutils.data.simulation import survey
-from gzutils.data.solutions import read_solutions
 from gzutils.data.view import REPORT_VIEW, View
 from gzutils.decision_tree import COLUMNS
+from gzutils.parameters import DATA_SOURCES, WITH_FILES
 from gzutils.tools import files, records, sources
 
 CHUNK = 1024  # images between two points from which an interrupted call goes on
 TODO, DONE, REJECTED = 0, 1, 2
-STORE_VERSION = 2
+STORE_VERSION = 3
 # Whose code decides what is in a store.
 PROTOCOL = tuple(f"gzutils.data.{name}" for name in ("preprocessing", "jpegs", "view", "solutions"))
 
 
+class Source(Protocol):
+    """Galaxies as they come: pictures and labels by galaxy id, as the challenge's files give them or another survey's.
+
+    `labels` returns ids, int64 (N,), ascending, labels, float32 (N, 37), and counts of votes, int32 (N, 37), or None;
+    `solutions` is the table that they are read from, and `left_out` how many of its galaxies it left out, by reason.
+    `identity` is what changes when pictures or labels change, JSON-like.
+    """
+
+    training_images: challenge.Images
+    solutions: Path
+    left_out: dict[str, int]
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]: ...
+
+    def identity(self) -> dict[str, Any]: ...
+
+
 def find_or_make_raw(
-    data: str, folder: Path | str, data_dir: Path | str | None = None, galaxies: int | None = None, seed: int = 0
-) -> challenge.Challenge:
+    data: str,
+    folder: Path | str,
+    data_dir: Path | str | None = None,
+    galaxies: int | None = None,
+    seed: int = 0,
+    debiased: str = "willett",
+) -> Source:
     """The raw files of a data source, simulated or downloaded where they do not exist yet.
 
     Args:
-        data: "simulated" or "kaggle".
+        data: "simulated", "gz2" or "kaggle".
         folder: where downloaded and made data live, `data/` of the project.
-        data_dir: for "kaggle": the folder or competition zip with the challenge's files; None: `folder`/kaggle, to
-            which they are downloaded where they are missing.
-        galaxies: how many to simulate at least; without meaning for "kaggle".
-        seed: of the simulated survey.
+        data_dir: the user's own files: for "kaggle" the folder or competition zip with the challenge's, for "gz2" see
+            `gz2.find`. None: `folder`/kaggle or `folder`/gz2, to which they are downloaded where they are missing.
+        galaxies: how many to simulate at least, or to take of "gz2" (None: all); without meaning for "kaggle".
+        seed: of the simulated survey, and of the choice out of "gz2".
+        debiased: of "gz2", by whom: "willett" or "hart".
     """
     _check_source(data, data_dir)
+    if data == "gz2":
+        return gz2.find(Path(folder) / "gz2", data_dir, galaxies, seed, debiased)
     if data == "kaggle":
         cache = Path(folder) / "kaggle"
         return challenge.find(data_dir or download(cache), cache=cache)
@@ -52,7 +80,7 @@ def find_or_make_raw(
         raise ValueError(f"a simulated survey needs a number of galaxies, at least 1, not {galaxies}")
     raw = Path(folder) / f"simulated-{records.fingerprint(survey.identity(seed))}"
     survey.make_survey(raw, galaxies, seed=seed)
-    return challenge.find(raw, cache=folder)
+    return replace(challenge.find(raw, cache=folder), votes=raw / survey.VOTES)
 
 
 def find_or_make_store(
@@ -62,6 +90,7 @@ def find_or_make_store(
     galaxies: int | None = None,
     seed: int = 0,
     view: View = REPORT_VIEW,
+    debiased: str = "willett",
 ) -> Path:
     """The store of a data source, made from its raw files where it does not exist yet; arguments as above.
 
@@ -75,7 +104,7 @@ def find_or_make_store(
     if data == "simulated":  # its identity is known before it is drawn: a store serves without its raw files
         identity = survey.identity(seed)
     else:
-        source = find_or_make_raw(data, folder, data_dir)
+        source = find_or_make_raw(data, folder, data_dir, galaxies, seed, debiased)
         identity = source.identity()
     store = Path(folder) / f"store-{data}-{galaxies or 'all'}-{records.fingerprint([identity, _settings(view)])}"
     if not store.is_dir():
@@ -87,20 +116,20 @@ def find_or_make_store(
 
 
 def build_store(
-    source: challenge.Challenge,
+    source: Source,
     store: Path | str,
     galaxies: int | None = None,
     max_rejected: float = 0.01,
     view: View = REPORT_VIEW,
     description: dict | None = None,
 ) -> Path:
-    """Makes a store from the challenge's files. Interrupted and called again, it goes on where it was.
+    """Makes a store from raw files. Interrupted and called again, it goes on where it was.
 
     Damaged or odd images are left out and listed in the manifest with their reason; so are ids without an image
     or without labels.
 
     Args:
-        source: where the raw files are.
+        source: the raw files, such as a `challenge.Challenge`.
         store: the folder to make.
         galaxies: at most how many, those with the lowest ids that have both image and labels; None: all.
         max_rejected: the share of galaxies that cannot be used, or lack image or labels, beyond which the call stops,
@@ -109,22 +138,21 @@ def build_store(
         description: written into the manifest as the data's source.
 
     Raises:
-        challenge.ChallengeError: images and labels have no galaxy in common or too few, or too many images are
-            rejected.
+        ChallengeError: images and labels have no galaxy in common or too few, or too many images are rejected.
     """
     store = Path(store)
-    label_ids, labels = read_solutions(source.solutions)
+    label_ids, labels, votes = source.labels()
     image_ids = source.training_images.galaxy_ids()
     galaxy_ids, label_rows, _ = np.intersect1d(label_ids, image_ids, return_indices=True)
     if not len(galaxy_ids):
-        raise challenge.ChallengeError(
+        raise ChallengeError(
             f"{source.training_images.path} ({len(image_ids)} images) and {source.solutions} ({len(label_ids)} rows) "
             f"have no galaxy in common; check that they belong together"
         )
     galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
     wanted = len(np.union1d(label_ids, image_ids)[:galaxies])
     if wanted - len(galaxy_ids) > max(10, max_rejected * wanted):
-        raise challenge.ChallengeError(
+        raise ChallengeError(
             f"{source.training_images.path} has {len(image_ids):,} images, {source.solutions} {len(label_ids):,} rows, "
             f"but only {len(galaxy_ids):,} galaxies have both: one of them is not whole, as when unpacking was cut "
             f"off; get it anew, or ask for no more galaxies than there are (GALAXIES, or --galaxies)"
@@ -147,36 +175,40 @@ def build_store(
             if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
                 shutil.rmtree(partial)  # so that the next call looks at mended files anew
                 galaxy, reason = next(iter(reasons.items()))
-                raise challenge.ChallengeError(
+                raise ChallengeError(
                     f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images "
                     f"cannot be used, the first is {galaxy}.jpg ({reason}); they are damaged or of another kind, get "
                     f"them anew"
                 )
+    kept = status == DONE
+    arrays = {"galaxy_ids.npy": galaxy_ids[kept], "labels.npy": labels[label_rows][kept].astype(np.float32)}
+    if votes is not None:
+        arrays["votes.npy"] = votes[label_rows][kept].astype(np.int32)
     return _finish(
         partial,
         store,
-        galaxy_ids,
-        labels[label_rows],
-        status,
+        arrays,
+        kept,
         {
             "version": STORE_VERSION,
             "source": description or source.identity(),
             "settings": _settings(view),
             "view": asdict(view),
-            "galaxies": int((status == DONE).sum()),
+            "galaxies": int(kept.sum()),
+            "left_out": source.left_out,
             "rejected": reasons,
             "labels_without_image": len(np.setdiff1d(label_ids, image_ids)),
             "images_without_labels": len(np.setdiff1d(image_ids, label_ids)),
-            "raw_bytes_as_array": int((status == DONE).sum()) * RAW_SIZE * RAW_SIZE * 3,
+            "raw_bytes_as_array": int(kept.sum()) * RAW_SIZE * RAW_SIZE * 3,
         },
     )
 
 
 def _check_source(data: str, data_dir: Path | str | None) -> None:
-    if data not in ("simulated", "kaggle"):
-        raise ValueError(f'data is "simulated" or "kaggle", not {data!r}')
-    if data == "simulated" and data_dir is not None:
-        raise ValueError('a data folder holds the challenge\'s files: it goes with "kaggle" data, not with "simulated"')
+    if data not in DATA_SOURCES:
+        raise ValueError(f"data is one of {', '.join(DATA_SOURCES)}, not {data!r}")
+    if data_dir is not None and data not in WITH_FILES:
+        raise ValueError(f'a data folder holds real galaxies: it goes with "gz2" or "kaggle" data, not with "{data}"')
 
 
 def _settings(view: View) -> dict:
@@ -214,9 +246,9 @@ def _open_partial(partial: Path, galaxy_ids: np.ndarray, view: View) -> tuple[np
     return status, {}
 
 
-def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: dict) -> Path:
-    kept = np.flatnonzero(status == DONE)
-    if len(kept) < len(status):
+def _finish(partial: Path, store: Path, arrays: dict[str, np.ndarray], usable: np.ndarray, manifest: dict) -> Path:
+    kept = np.flatnonzero(usable)
+    if len(kept) < len(usable):
         side = manifest["view"]["side"]
         files.zeros_file(partial / "compact.npy", np.uint8, (len(kept), side, side, 3))
         for start in range(0, len(kept), CHUNK):
@@ -227,14 +259,14 @@ def _finish(partial: Path, store: Path, galaxy_ids, labels, status, manifest: di
             del images, compact
         (partial / "galaxy_ids.npy").unlink()  # the rows no longer match: a kill from here on starts anew
         os.replace(partial / "compact.npy", partial / "images.npy")
-    files.write_array(partial / "galaxy_ids.npy", galaxy_ids[kept])
-    files.write_array(partial / "labels.npy", labels[kept].astype(np.float32))
-    arrays = ("images.npy", "labels.npy", "galaxy_ids.npy")
+    for name, array in arrays.items():
+        files.write_array(partial / name, array)
+    names = ("images.npy", *arrays)
     records.write_json(
-        partial / "manifest.json", manifest | {"sha256": {name: records.sha256(partial / name) for name in arrays}}
+        partial / "manifest.json", manifest | {"sha256": {name: records.sha256(partial / name) for name in names}}
     )
     for path in partial.iterdir():  # also what killed calls were about to write
-        if path.name not in (*arrays, "manifest.json"):
+        if path.name not in (*names, "manifest.json"):
             path.unlink()
     partial.rename(store)
     return store

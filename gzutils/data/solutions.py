@@ -1,4 +1,4 @@
-"""Tables of 37 numbers a galaxy in the challenge's CSV format: the labels read and written, the submission written."""
+"""Tables of 37 numbers a galaxy in the challenge's CSV format: labels, counts of votes, and the submission."""
 
 import io
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gzutils.data.challenge import AGAIN, DAMAGE, check_content, check_name, open_zip, refusal, shortlist
+from gzutils.data.archives import AGAIN, DAMAGE, check_content, check_name, open_zip, refusal, shortlist
 from gzutils.decision_tree import COLUMNS, QUESTIONS, check_labels
 from gzutils.tools.files import whole_file
 
+MOST_VOTES = 100_000  # for one answer about one galaxy: far above any
 TABLE_LIMIT = 200_000_000  # bytes: far above the challenge's own table, far below what would hurt
 
 
@@ -23,39 +24,30 @@ def read_solutions(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
         ChallengeError: the file is no such table, or a value in it is wrong; the message names the file, the row
             (counted in the file's order, without the header), the galaxy and the column.
     """
-    path = Path(path)
-    data = _solutions_bytes(path)
-    if data.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
-        raise refusal(path, "this looks like a web page, not a table", f"{AGAIN} while logged in")
-    try:
-        table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
-    except pd.errors.EmptyDataError:
-        raise refusal(path, "the file is empty") from None
-    except ValueError as error:  # pandas' own errors and undecodable bytes
-        raise refusal(path, f"not a table of comma-separated values ({error})") from error
-    _check_columns(path, list(table.columns))
-    if not isinstance(table.index, pd.RangeIndex):
-        raise refusal(path, f"the rows have more values than the {len(table.columns)} names in the first line")
-    if table.empty:
-        raise refusal(path, "the table has no galaxies")
-
-    names = table["GalaxyID"].str.strip()
-    wrong = np.flatnonzero(~names.str.fullmatch("[0-9]{1,18}"))
-    if len(wrong):
-        raise refusal(path, f"row {wrong[0] + 1}: GalaxyID is {names[wrong[0]]!r}, not a whole number")
-    galaxy_ids = names.to_numpy(np.int64)
-    if repeated := _repeated(galaxy_ids):
-        raise refusal(path, f"there is more than one row of galaxy {repeated}")
-    labels = table[list(COLUMNS)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    for row, column in np.argwhere(np.isnan(labels))[:1]:
-        text = table[COLUMNS[column]][row]
-        raise refusal(path, f"row {row + 1} (galaxy {names[row]}): {COLUMNS[column]} is {text!r}, not a number")
+    galaxy_ids, labels = _read_table(Path(path))
     try:
         check_labels(labels, galaxy_ids)
     except ValueError as error:
         raise refusal(path, error) from None
     order = np.argsort(galaxy_ids)
     return galaxy_ids[order], labels[order].astype(np.float32)
+
+
+def read_votes(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a table of how many volunteers gave each answer, in the format of the labels.
+
+    Returns:
+        ids, int64 (N,), ascending, and votes, int32 (N, 37), in the order of `decision_tree.COLUMNS`.
+
+    Raises:
+        ChallengeError: as `read_solutions`; or a value is no whole number from 0.
+    """
+    galaxy_ids, votes = _read_table(Path(path))
+    for row, column in np.argwhere((votes < 0) | (votes != np.rint(votes)) | (votes > MOST_VOTES))[:1]:
+        problem = f"{COLUMNS[column]} is {votes[row, column]:g}, not a number of votes"
+        raise refusal(path, f"row {row + 1} (galaxy {galaxy_ids[row]}): {problem}", "delete it and run again")
+    order = np.argsort(galaxy_ids)
+    return galaxy_ids[order], votes[order].astype(np.int32)
 
 
 def write_solutions(path: Path | str, galaxy_ids: np.ndarray, labels: np.ndarray) -> None:
@@ -106,6 +98,37 @@ def label_table(labels: np.ndarray) -> pd.DataFrame:
             rows.append((f"{q.number}. {q.text}", answer, column, vote, at_question))
     names = ["question", "answer", "column", "share of all", "share at this question"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The ids and the 37 numbers, float64, of each row, in the file's order."""
+    data = _solutions_bytes(path)
+    if data.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
+        raise refusal(path, "this looks like a web page, not a table", f"{AGAIN} while logged in")
+    try:
+        table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        raise refusal(path, "the file is empty") from None
+    except ValueError as error:  # pandas' own errors and undecodable bytes
+        raise refusal(path, f"not a table of comma-separated values ({error})") from error
+    _check_columns(path, list(table.columns))
+    if not isinstance(table.index, pd.RangeIndex):
+        raise refusal(path, f"the rows have more values than the {len(table.columns)} names in the first line")
+    if table.empty:
+        raise refusal(path, "the table has no galaxies")
+
+    names = table["GalaxyID"].str.strip()
+    wrong = np.flatnonzero(~names.str.fullmatch("[0-9]{1,18}"))
+    if len(wrong):
+        raise refusal(path, f"row {wrong[0] + 1}: GalaxyID is {names[wrong[0]]!r}, not a whole number")
+    galaxy_ids = names.to_numpy(np.int64)
+    if repeated := _repeated(galaxy_ids):
+        raise refusal(path, f"there is more than one row of galaxy {repeated}")
+    values = table[list(COLUMNS)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    for row, column in np.argwhere(np.isnan(values))[:1]:
+        text = table[COLUMNS[column]][row]
+        raise refusal(path, f"row {row + 1} (galaxy {names[row]}): {COLUMNS[column]} is {text!r}, not a number")
+    return galaxy_ids, values
 
 
 def _solutions_bytes(path: Path) -> bytes:

@@ -15,22 +15,30 @@ from gzutils.tools import records
 
 @dataclass(frozen=True)
 class Examples:
-    """What a network learns from: inputs (N, …), targets (N, …) or None, and digits that name both."""
+    """What a network learns from: inputs (N, …), targets (N, …) or None, and digits that name both.
+
+    source: of the galaxies, such as "simulated" or "gz2"; empty where it is not known.
+    """
 
     inputs: np.ndarray
     targets: np.ndarray | None
     fingerprint: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store: images (N, side, side, 3) uint8, memory-mapped; labels (N, 37) float32; galaxy_ids (N,) int64."""
+    """An open store: images (N, side, side, 3) uint8, memory-mapped; labels (N, 37) float32; galaxy_ids (N,) int64.
+
+    `votes` (N, 37) int32, how many volunteers gave each answer, is None where the source has shares only.
+    """
 
     folder: Path
     images: np.ndarray
     labels: np.ndarray
     galaxy_ids: np.ndarray
     manifest: dict
+    votes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.galaxy_ids)
@@ -42,8 +50,24 @@ class Store:
 
     @property
     def fingerprint(self) -> str:
-        """Eight digits that name the contents."""
-        return records.fingerprint(self.manifest["sha256"])
+        """Eight digits that name the pictures, their labels and their ids, whatever is kept beside them."""
+        return records.fingerprint({name: sha for name, sha in self.manifest["sha256"].items() if name != "votes.npy"})
+
+    @property
+    def source(self) -> str:
+        """Where the galaxies are from: "simulated", "gz2" or "kaggle"; empty where the store's maker did not say."""
+        return self.manifest["source"].get("data", "")
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What of the raw data is not in the store, and how many of each."""
+        counts = {
+            "images that cannot be used": len(self.manifest.get("rejected", ())),
+            "labels without an image": self.manifest.get("labels_without_image", 0),
+            "images without labels": self.manifest.get("images_without_labels", 0),
+        }
+        rows = {f"rows of the table, {why}": count for why, count in self.manifest.get("left_out", {}).items()}
+        return {what: count for what, count in (counts | rows).items() if count}
 
     def examples(self, targets: np.ndarray | None = None) -> Examples:
         """The galaxies' pictures with their vote fractions, or with other targets (N, …), such as classes.
@@ -52,7 +76,7 @@ class Store:
             ValueError: the targets are not one number or row of numbers a galaxy.
         """
         if targets is None:
-            return Examples(self.images, self.labels, self.fingerprint)
+            return Examples(self.images, self.labels, self.fingerprint, self.source)
         targets = np.asarray(targets)
         if targets.shape[:1] != (len(self),):
             raise ValueError(
@@ -61,7 +85,7 @@ class Store:
         if targets.dtype.kind not in "biuf" or not np.isfinite(targets).all():
             raise ValueError(f"the targets ({targets.dtype}) have to be numbers, none of them NaN or infinite")
         named = records.fingerprint([self.fingerprint, str(targets.dtype), records.arrays_sha256(targets)])
-        return Examples(self.images, targets, named)
+        return Examples(self.images, targets, named, self.source)
 
 
 @dataclass(frozen=True)
@@ -96,7 +120,7 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
         raise ValueError(f"{folder} is no store: {', '.join(missing)} missing; {remedy}")
     try:
         manifest = records.read_json(folder / "manifest.json")
-        version, count, checksums = manifest["version"], manifest["galaxies"], manifest["sha256"]
+        version, count, checksums = manifest["version"], manifest["galaxies"], dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{folder / 'manifest.json'} is damaged; {remedy}") from None
     if version != STORE_VERSION:
@@ -105,12 +129,17 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
         side = View(**manifest["view"]).side
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{folder / 'manifest.json'} is damaged (no view); {remedy}") from None
-    arrays = []
-    for name, shape, dtype in (
-        ("images.npy", (count, side, side, 3), np.uint8),
-        ("labels.npy", (count, len(COLUMNS)), np.float32),
-        ("galaxy_ids.npy", (count,), np.int64),
-    ):
+    expected = {
+        "images.npy": ((count, side, side, 3), np.uint8),
+        "labels.npy": ((count, len(COLUMNS)), np.float32),
+        "galaxy_ids.npy": ((count,), np.int64),
+    }
+    if "votes.npy" in checksums:
+        if not (folder / "votes.npy").is_file():
+            raise ValueError(f"{folder} is no store: votes.npy missing; {remedy}")
+        expected["votes.npy"] = ((count, len(COLUMNS)), np.int32)
+    arrays = {}
+    for name, (shape, dtype) in expected.items():
         path = folder / name
         try:
             array = np.lib.format.open_memmap(path, mode="r")  # which never unpickles anything
@@ -120,8 +149,8 @@ def open_store(folder: Path | str, verify_images: bool = False) -> Store:
             raise ValueError(f"{path} has {array.shape} {array.dtype}, expected {shape} {dtype}; {remedy}")
         if (verify_images or name != "images.npy") and records.sha256(path) != checksums[name]:
             raise ValueError(f"{path} has changed since it was written (checksum); {remedy}")
-        arrays.append(array if name == "images.npy" else np.array(array))
-    return Store(folder, *arrays, manifest)
+        arrays[name.removesuffix(".npy")] = array if name == "images.npy" else np.array(array)
+    return Store(folder, manifest=manifest, **arrays)
 
 
 def few_of(examples: Examples, split: Split, train: int, others: int) -> tuple[Examples, Split]:
@@ -137,7 +166,7 @@ def few_of(examples: Examples, split: Split, train: int, others: int) -> tuple[E
     parts = np.atleast_2d(split.train)[0][:train], split.validation[:others], split.test[:others]
     rows = np.concatenate(parts)
     named = records.fingerprint([examples.fingerprint, records.arrays_sha256(rows)])
-    few = Examples(examples.inputs[rows], examples.targets[rows], named)
+    few = Examples(examples.inputs[rows], examples.targets[rows], named, examples.source)
     places = np.split(np.arange(len(rows)), np.cumsum([len(part) for part in parts])[:2])
     return few, Split(*places)
 

@@ -115,7 +115,7 @@ def compute(
     array, seconds = _open(folder, shape)
     added = count + np.arange(copies * per_copy).reshape(copies, per_copy)
     targets = np.concatenate([examples.targets, *[examples.targets[split.train]] * copies])
-    kept = Examples(array, targets, records.fingerprint(identity))
+    kept = Examples(array, targets, records.fingerprint(identity), examples.source)
     return Features(kept, replace(split, train=added) if copies else split, seconds)
 
 
@@ -150,21 +150,23 @@ def train_head(
     on_features = replace(recipe, augmentation=None)
     place = folder / "head"
     trained = training.train(head, kept.examples, kept.split, on_features, place, seed, after_epoch=after_epoch)
-    with files.whole_file(folder / "model.keras") as beside:
-        model.save(beside)
+    saved.write(folder / "model.keras", model, examples.source)
     with files.whole_file(folder / "history.csv") as beside:
         trained.history.to_csv(beside, index=False)
     return HeadTrained(trained, head, kept.examples.inputs, kept.seconds)
 
 
 def _open(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
-    """The finished features, memory-mapped, and how many seconds they took."""
+    """The finished features, memory-mapped, after their checksum was compared, and how many seconds they took."""
     path = folder / "features.npy"
     try:
+        done = records.read_record(folder / "progress.json", "seconds", "sha256")
         array = np.lib.format.open_memmap(path, mode="r")  # which never unpickles anything
         if array.shape != shape or array.dtype != np.float16:
             raise ValueError(f"{array.shape} {array.dtype}, expected {shape} float16")
-        return array, records.read_record(folder / "progress.json", "seconds")["seconds"]
+        if records.sha256(path) != done["sha256"]:
+            raise ValueError("it has changed since it was written: checksum")
+        return array, done["seconds"]
     except Exception as error:  # NumPy's reading of a damaged header fails in many ways, TokenError among them
         raise ValueError(f"{path} is damaged ({error}); delete {folder} and run again to compute them anew") from None
 
@@ -222,6 +224,7 @@ def _fill(
                 "seconds": round(done["seconds"] + time.perf_counter() - began, 3),
             }
             records.write_json(record, done)
+    records.write_json(record, done | {"sha256": records.sha256(partial)})
     os.replace(partial, folder / "features.npy")
 
 

@@ -105,8 +105,7 @@ def train(
         watched = made["metrics"][0].name if made["metrics"] else "loss"
         _train(trainer, state, examples, split, recipe, seed, title, watched, after_epoch)
         model.set_weights(state.best_weights)
-        with files.whole_file(folder / "model.keras") as beside:
-            model.save(beside)
+        saved.write(folder / "model.keras", model, examples.source)
         with files.whole_file(folder / "history.csv") as beside:
             pd.DataFrame(state.history).to_csv(beside, index=False)
         state.path.unlink(missing_ok=True)  # processes that train together may share the folder

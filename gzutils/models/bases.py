@@ -5,6 +5,7 @@ Simonyan and Zisserman 2015 (arXiv:1409.1556); He et al. 2016 (arXiv:1512.03385)
 """
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -92,10 +93,11 @@ def _share(filters: int, width: float) -> int:
 def load(base: keras.Model, network: str, path: Path) -> None:
     """Loads a base's weights from a file of Keras's: of the network without its top, or of one that it is a part of.
 
-    In the latter the layers are found by their names; it has to be in Keras's newer layout (`.weights.h5`).
+    In Keras's newer layout (`.weights.h5`) the layers are found by their names; the latter has to have it.
 
     Raises:
-        ValueError: the file is missing, damaged, or lacks some of the weights in their shapes.
+        ValueError: the file is missing, damaged, or of another network: the message names the first layer that it
+            lacks or has in another shape.
     """
     title = TITLES[network]
     if not path.is_file():
@@ -140,22 +142,35 @@ def _width(base: keras.Model) -> float:
 
 
 def _load_by_name(base: keras.Model, path: Path) -> bool:
-    """Takes each layer's weights from where a file of the newer layout names it; False: not all are named there."""
-    wanted = {layer.name: layer for layer in base.layers if layer.weights}
-    found: dict[str, list[np.ndarray]] = {}
+    """Takes each layer's weights from where a file of the newer layout names it; False: the file names no layers.
+
+    Raises:
+        ValueError: it lacks a layer, or has it in another shape.
+    """
+    found: dict[str, list[list[np.ndarray]]] = {}
 
     def look(_: str, item: h5py.Group | h5py.Dataset) -> None:
         name = item.attrs.get("name")
-        if isinstance(item, h5py.Group) and name in wanted and len(item) == len(wanted[name].weights):
-            found[name] = [item[str(number)][()] for number in range(len(item))]
+        if isinstance(item, h5py.Group) and name is not None:
+            found.setdefault(name, []).append([item[str(number)][()] for number in range(len(item))])
 
     with h5py.File(path) as file:
         file.visititems(look)
-    if found.keys() != wanted.keys():
+    if not found:
         return False
-    for name, values in found.items():
-        wanted[name].set_weights(values)
+    for layer in base.layers:
+        wanted = [tuple(variable.shape) for variable in layer.weights]
+        there = {tuple(value.shape for value in values): values for values in found.get(layer.name, ())}
+        if tuple(wanted) in there:
+            layer.set_weights(there[tuple(wanted)])
+        elif wanted:
+            shapes = " or ".join(map(_shapes, there)) or "not there"
+            raise ValueError(f"{layer.name} needs the shapes {_shapes(wanted)}; in the file: {shapes}")
     return True
+
+
+def _shapes(shapes: Iterable[tuple[int, ...]]) -> str:
+    return ", ".join("x".join(map(str, shape)) for shape in shapes) or "without weights"
 
 
 def fill_with_random_weights(base: keras.Model, typical_input: float, seed: int) -> None:

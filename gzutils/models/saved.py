@@ -11,9 +11,10 @@ import keras
 
 # Keras finds the layers that are this kit's own by name, once the modules that define them are imported.
 from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F401
-from gzutils.tools.files import first_line
+from gzutils.tools.files import first_line, whole_file
 from gzutils.tools.records import arrays_sha256, without_nothing
 
+LEARNED_FROM = "learned_from.txt"  # within a model file, which is a zip; Keras leaves it alone
 SAFE_KERAS = (3, 11)  # before it, a model file may run code in spite of `safe_mode`: CVE-2025-1550, CVE-2025-9906
 
 
@@ -42,6 +43,24 @@ def fits(model: keras.Model, image: tuple[int, ...], answers: int) -> bool:
         return False  # several inputs or outputs
     there = (*model.input_shape, *model.output_shape)
     return len(there) == len(wanted) and all(one in (None, other) for one, other in zip(there, wanted, strict=True))
+
+
+def write(path: Path | str, model: keras.Model, learned_from: str) -> None:
+    """Writes a model file, and into it the source of the galaxies that the model learned from, such as "gz2".
+
+    Raises:
+        files.NotWritten: the disk is full, or may not be written.
+    """
+    with whole_file(path) as beside:
+        model.save(beside)
+        with zipfile.ZipFile(beside, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(LEARNED_FROM), learned_from)  # dated 1980, as Keras dates its own
+
+
+def learned_from(path: Path | str) -> str | None:
+    """The source of the galaxies that a file's model learned from; None: the file, a readable one, does not say."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(LEARNED_FROM).decode() if LEARNED_FROM in archive.namelist() else None
 
 
 def load(path: Path | str) -> keras.Model:

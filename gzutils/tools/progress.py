@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO, TypeVar
 
 from tqdm import tqdm
@@ -79,16 +79,25 @@ def progress(
 
     `done` counts the units finished in an earlier, interrupted call; an item has so many units as `each` says.
     """
+    return _shown(items, lambda item: each, description, total, done, {"unit": " " + unit})
+
+
+def progress_in_bytes(pieces: Iterable[bytes], description: str, total: int, done: int = 0) -> Iterator[bytes]:
+    """Yields the pieces of a file and shows how many of its `total` bytes are there, in kB or MB; as `progress`."""
+    return _shown(pieces, len, description, total, done, {"unit": "B", "unit_scale": True})
+
+
+def _shown(
+    items: Iterable[Item], units: Callable[[Item], int], description: str, total: int, done: int, form: dict
+) -> Iterator[Item]:
     line = Line()
     start = time.monotonic()
+    count = done
     try:
-        for number, item in enumerate(items):
-            count = done + number * each
-            line.show(
-                tqdm.format_meter(
-                    count, total, time.monotonic() - start, initial=done, prefix=description, unit=" " + unit, ncols=90
-                )
-            )
+        for item in items:
+            seconds = time.monotonic() - start
+            line.show(tqdm.format_meter(count, total, seconds, initial=done, prefix=description, ncols=90, **form))
             yield item
+            count += units(item)
     finally:
         line.clear()

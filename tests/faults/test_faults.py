@@ -142,7 +142,7 @@ FAULTS |= {
         f"store: no {name}": (spoilt_store(without(name)), REFUSED, f"is no store: {name} missing", STORE)
         for name in (*ARRAYS, "manifest.json")
     },
-    "store: other version": (spoilt_store(scenes.of_version(7)), REFUSED, "has version 7, this code reads 2", STORE),
+    "store: other version": (spoilt_store(scenes.of_version(7)), REFUSED, "has version 7, this code reads 3", STORE),
     # ---- a training
     "training: checkpoint cut off": (spoilt(work.train, scenes.unfinish), REFUSED, "checkpoint.npz is damaged", ANEW),
     "training: a pickle": (

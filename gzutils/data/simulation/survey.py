@@ -1,5 +1,6 @@
 """Writes a simulated survey in the challenge's layout, on all cores, and goes on where it was interrupted."""
 
+import contextlib
 import dataclasses
 import io
 import os
@@ -14,7 +15,7 @@ from gzutils.data.simulation.drawing import draw_component, draw_galaxy, look
 from gzutils.data.simulation.galaxies import Galaxy, draw_properties
 from gzutils.data.simulation.volunteers import true_probabilities, vote
 from gzutils.data.view import REPORT_VIEW, View
-from gzutils.decision_tree import COLUMNS
+from gzutils.decision_tree import COLUMNS, shares_of_counts
 from gzutils.tools import workers
 from gzutils.tools.files import check_room, explained, locked, whole_file
 from gzutils.tools.progress import progress
@@ -25,6 +26,7 @@ VERSION = 2
 FIRST_ID = 100001
 IMAGES = "images_training_rev1"
 LABELS = "training_solutions_rev1.csv"
+VOTES = "simulated_votes.csv"
 TRUTH = "simulated_truth.csv"
 RECORD = "survey.json"
 CHUNK = 32  # galaxies a task
@@ -32,7 +34,7 @@ MANY = 2000  # galaxies whose truth takes one process longer than starting other
 JPEG_QUALITY = 75  # the challenge's own quantisation table
 IMAGE_BYTES = 20_000  # a picture's size on the disk, rounded up
 PROPERTIES = tuple(field.name for field in dataclasses.fields(Galaxy))
-LABELS_HEADER = ",".join(["GalaxyID", *COLUMNS]) + "\n"
+HEADER = ",".join(["GalaxyID", *COLUMNS]) + "\n"
 TRUTH_HEADER = ",".join(["GalaxyID", *PROPERTIES, *(c.replace("Class", "True") for c in COLUMNS)]) + "\n"
 
 
@@ -49,8 +51,8 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
         processes: how many draw at once; None for one a core, and for just this one where there is little to do.
 
     Returns:
-        `folder`, with the images (`IMAGES`), the labels (`LABELS`), and the galaxies' properties and true
-        probabilities (`TRUTH`).
+        `folder`, with the images (`IMAGES`), the labels (`LABELS`), how many volunteers gave each answer (`VOTES`),
+        and the galaxies' properties and true probabilities (`TRUTH`).
 
     Raises:
         ValueError: where `galaxies` or `processes` is less than 1, or the folder holds another survey.
@@ -73,7 +75,7 @@ def make_survey(folder: Path, galaxies: int, seed: int = 0, processes: int | Non
 
 def _is_there(folder: Path, galaxies: int, seed: int) -> bool:
     finished = _finished_galaxies(folder, seed)
-    tables = (folder / LABELS).exists() and (folder / TRUTH).exists()
+    tables = all((folder / name).exists() for name in (LABELS, VOTES, TRUTH))
     return finished >= galaxies and tables and not _missing(folder, finished)
 
 
@@ -93,19 +95,16 @@ def _draw(folder: Path, total: int, seed: int, processes: int | None) -> None:
     if processes is None:
         processes = 1 if missing < 100 else workers.cores()
     tasks = [(images, seed, start, min(start + CHUNK, total)) for start in range(0, total, CHUNK)]
-    with (
-        whole_file(folder / LABELS) as labels_path,
-        whole_file(folder / TRUTH) as truth_path,
-        open(labels_path, "w", encoding="utf-8", newline="") as labels,
-        open(truth_path, "w", encoding="utf-8", newline="") as truth,
-        workers.mapping(min(processes, len(tasks))) as mapped,
-    ):
-        labels.write(LABELS_HEADER)
-        truth.write(TRUTH_HEADER)
+    with contextlib.ExitStack() as stack, workers.mapping(min(processes, len(tasks))) as mapped:
+        tables = []
+        for name, header in ((LABELS, HEADER), (VOTES, HEADER), (TRUTH, TRUTH_HEADER)):
+            beside = stack.enter_context(whole_file(folder / name))
+            tables.append(stack.enter_context(open(beside, "w", encoding="utf-8", newline="")))
+            tables[-1].write(header)
         every_row = (row for chunk in mapped(_draw_chunk, tasks) for row in chunk)
-        for labels_row, truth_row in progress(every_row, "Drawing galaxies", total, "galaxies"):
-            labels.write(labels_row)
-            truth.write(truth_row)
+        for rows in progress(every_row, "Drawing galaxies", total, "galaxies"):
+            for table, row in zip(tables, rows, strict=True):
+                table.write(row)
     write_json(folder / RECORD, identity(seed) | {"galaxies": total})
 
 
@@ -118,7 +117,7 @@ def simulate(seed: int, number: int) -> tuple[Galaxy, np.ndarray, np.ndarray]:
     """Galaxy `number` of the survey with this seed.
 
     Returns:
-        The galaxy, its votes (37, float64) and its true probabilities (37, float64).
+        The galaxy, how many volunteers gave each answer (37, int64), and its true probabilities (37, float64).
     """
     galaxy = draw_properties(_stream(seed, number, 0))
     seen = look(galaxy, _stream(seed, number, 1))  # its light is drawn for that, its picture is not
@@ -196,8 +195,8 @@ def _finished_galaxies(folder: Path, seed: int) -> int:
     return record["galaxies"]
 
 
-def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:
-    """Writes the images that are missing among a run of galaxies, and returns the rows of the two tables."""
+def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str, str]]:
+    """Writes the images that are missing among a run of galaxies, and returns the rows of the three tables."""
     images, seed, start, stop = task
     rows = []
     for number in range(start, stop):
@@ -215,7 +214,8 @@ def _draw_chunk(task: tuple[Path, int, int, int]) -> list[tuple[str, str]]:
         properties = ",".join(str(getattr(galaxy, name)) for name in PROPERTIES)
         rows.append(
             (
-                f"{FIRST_ID + number},{_digits(votes)}\n",
+                f"{FIRST_ID + number},{_digits(shares_of_counts(votes[None])[0])}\n",
+                f"{FIRST_ID + number},{','.join(map(str, votes))}\n",
                 f"{FIRST_ID + number},{properties},{_digits(truth)}\n",
             )
         )

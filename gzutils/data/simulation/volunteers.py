@@ -8,12 +8,12 @@ the votes for an answer are a binomial number around the crowd's mean, whatever 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from gzutils.data.simulation.appearance import Appearance
-from gzutils.decision_tree import NORMALISED, QUESTIONS, WALK, Question
+from gzutils.decision_tree import COLUMNS, NORMALISED, QUESTIONS, WALK, Question
 
 VOLUNTEERS = range(40, 51)  # how many look at a galaxy, each number as likely
 # What a volunteer's temper adds to the log odds of seeing something: five kinds, as many of each, with a spread of 0.6.
@@ -123,17 +123,30 @@ def _of_the_crowd(seen: Appearance) -> list[dict[int, np.ndarray]]:
 
 
 def true_probabilities(seen: Appearance) -> np.ndarray:
-    """The 37 labels (float64) that infinitely many volunteers would give: the crowd's mean."""
+    """The 37 labels (float64) that infinitely many volunteers would give: the crowd's mean.
+
+    As `shares_of_counts` has them: of all volunteers, but for question 6 and what follows it of those who reach it.
+    """
     answers = _of_the_crowd(seen)
     crowd = np.full(len(TEMPERS), 1 / len(TEMPERS))
-    return _walk(crowd, lambda question, reached: reached[:, None] * [a[question.number] for a in answers])
+    labels = np.zeros(len(COLUMNS))
+    counted_over = dict.fromkeys(range(1, len(QUESTIONS) + 1), crowd.sum())
+    for question, reached, given in _walk(crowd, lambda q, reached: reached[:, None] * [a[q.number] for a in answers]):
+        if question.number in NORMALISED:
+            counted_over[question.number] = reached.sum()
+        labels[question.slice] = given.sum(axis=0) / counted_over[question.number]
+        counted_over |= dict.fromkeys(question.leads_to, counted_over[question.number])
+    return labels
 
 
 def vote(seen: Appearance, rng: np.random.Generator) -> np.ndarray:
-    """The 37 labels (float64) that 40 to 50 volunteers give."""
+    """How many of 40 to 50 volunteers give each of the 37 answers, int64 (37,)."""
     answers = _of_the_crowd(seen)
     crowd = rng.multinomial(int(rng.choice(VOLUNTEERS)), np.full(len(TEMPERS), 1 / len(TEMPERS)))
-    return _walk(crowd, lambda question, reached: rng.multinomial(reached, [a[question.number] for a in answers]))
+    votes = np.zeros(len(COLUMNS), np.int64)
+    for question, _, given in _walk(crowd, lambda q, reached: rng.multinomial(reached, [a[q.number] for a in answers])):
+        votes[question.slice] = given.sum(axis=0)
+    return votes
 
 
 def vote_variance(truth: np.ndarray) -> np.ndarray:
@@ -164,36 +177,24 @@ def vote_variance(truth: np.ndarray) -> np.ndarray:
     return variance
 
 
-def _walk(crowd: np.ndarray, split: Answering) -> np.ndarray:
+def _walk(crowd: np.ndarray, split: Answering) -> Iterator[tuple[Question, np.ndarray, np.ndarray]]:
     """Sends volunteers down the tree; `split` shares those who reach a question out among its answers.
-
-    The cumulative fraction of an answer is its volunteers over all volunteers. The challenge normalised question 6
-    to a sum of 1, so it and what follows it count over those who reached it. Where nobody did (all chose "star or
-    artifact") nothing odd was seen: the last answer, "no", takes the sum of 1.
 
     Args:
         crowd: (tempers,), how many volunteers of each temper.
         split: of a question and of how many of each temper reach it, (tempers,): how many give each answer,
             (tempers, answers).
+
+    Yields:
+        A question, how many of each temper reach it, (tempers,), and how many give each answer, (tempers, answers).
     """
-    reached = {question.number: np.zeros_like(crowd) for question in QUESTIONS}
-    counted_over = dict.fromkeys(reached, crowd.sum())
-    reached[1] = crowd
-    labels = np.zeros(sum(len(question.answers) for question in QUESTIONS))
+    reached = {question.number: np.zeros_like(crowd) for question in QUESTIONS} | {1: crowd}
     for question in WALK:
-        counts = split(question, reached[question.number])
-        if question.number in NORMALISED:
-            counted_over[question.number] = reached[question.number].sum()
-        total = counted_over[question.number]
-        if total > 0:
-            labels[question.slice] = counts.sum(axis=0) / total
-        elif question.number in NORMALISED:
-            labels[question.slice.stop - 1] = 1
-        for count, target in zip(counts.T, question.leads_to, strict=True):
+        given = split(question, reached[question.number])
+        yield question, reached[question.number], given
+        for count, target in zip(given.T, question.leads_to, strict=True):
             if target:
                 reached[target] = reached[target] + count
-                counted_over[target] = total
-    return labels
 
 
 def _logistic(value: float) -> float:
