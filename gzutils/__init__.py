@@ -7,9 +7,8 @@ Rooms, from the top; imports run downward only, and a test holds them to it:
     profiles    what smoke, quick, report and full mean: a plan a network
     learning/   recipe training checkpoint batches augmentation losses features predict baselines metrics grad_cam
     models/     one network a file; networks (their table), tree_head, saved, shipped
-    data/       archives challenge solutions download simulation/ jpegs preprocessing view store own_images stretch
-                morphometry cutouts addresses polite transfer zip_members remote_zip gz2_pictures gz2_tables gz2;
-                no Keras
+    data/       archives challenge solutions download simulation/ open_data/ jpegs preprocessing view store own_images
+                stretch morphometry cutouts; no Keras
     tools/      files records sources progress workers processor backend
     decision_tree  report  parameters      plain facts, NumPy at most
 

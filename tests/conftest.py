@@ -11,8 +11,8 @@ import pytest
 from open_data_server import serving
 from PIL import Image
 
-from gzutils.data import polite
 from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES
+from gzutils.data.open_data import polite
 from gzutils.data.solutions import read_solutions, write_solutions
 from gzutils.decision_tree import QUESTIONS, down_the_tree
 

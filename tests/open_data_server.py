@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import numpy as np
 
-from gzutils.data.addresses import ADDRESSES
+from gzutils.data.open_data.addresses import ADDRESSES
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in to the network of this hotel.</body></html>\n"
 

@@ -18,8 +18,8 @@ from open_data_server import PAGE, serving
 from PIL import Image
 
 from gzutils.data import cutouts, own_images
-from gzutils.data.addresses import SETTING
 from gzutils.data.jpegs import preprocess
+from gzutils.data.open_data.addresses import SETTING
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = {"NGC 1": (10.5, 41.25), "NGC 2": (200.0, -60.0), "../x": (20.0, 1.0)}

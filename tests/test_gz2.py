@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from open_data_server import serving
 
-from gzutils.data import gz2, gz2_tables, preprocessing
-from gzutils.data.addresses import SETTING
+from gzutils.data import preprocessing
 from gzutils.data.archives import ChallengeError
 from gzutils.data.jpegs import preprocess
-from gzutils.data.polite import TransferError
+from gzutils.data.open_data import gz2, gz2_tables
+from gzutils.data.open_data.addresses import SETTING
+from gzutils.data.open_data.polite import TransferError
 from gzutils.data.simulation import survey
 from gzutils.data.store import open_store
 from gzutils.decision_tree import QUESTIONS, answered, check_labels, shares_of_counts

@@ -15,10 +15,10 @@ from made_zip import MadeZip
 from open_data_server import picture, pictures_zip, wait_for
 
 import gzutils
-from gzutils.data import remote_zip, transfer
-from gzutils.data.addresses import SETTING
-from gzutils.data.gz2_pictures import ARCHIVE, BLOCKS, fetch, pictures, spread
-from gzutils.data.polite import TransferError
+from gzutils.data.open_data import remote_zip, transfer
+from gzutils.data.open_data.addresses import SETTING
+from gzutils.data.open_data.gz2_pictures import ARCHIVE, BLOCKS, fetch, pictures, spread
+from gzutils.data.open_data.polite import TransferError
 from gzutils.tools.files import NotWritten
 
 # Not in the order of their numbers, as the zip's are not; every tenth in it has no row in the tables.
@@ -29,7 +29,7 @@ MEMBER_BYTES = len(ZIP) // len(IN_ZIP)
 FETCH = f"""
 import sys
 import numpy as np
-from gzutils.data import gz2_pictures, remote_zip
+from gzutils.data.open_data import gz2_pictures, remote_zip
 remote_zip.GAP = 3000
 gz2_pictures.fetch(sys.argv[1], np.array({USABLE.tolist()}), 400, 3)
 """

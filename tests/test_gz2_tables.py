@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gzutils.data import gz2_tables
 from gzutils.data.archives import ChallengeError
-from gzutils.data.gz2_tables import ANSWERS, HART, WILLETT, read
+from gzutils.data.open_data import gz2_tables
+from gzutils.data.open_data.gz2_tables import ANSWERS, HART, WILLETT, read
 from gzutils.data.simulation.survey import simulate
 from gzutils.decision_tree import COLUMNS, QUESTIONS, answered, check_labels, question, shares_of_counts
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from open_data_server import picture, pictures_zip
 
-from gzutils.data import remote_zip
-from gzutils.data.polite import TransferError
-from gzutils.data.transfer import Changed
+from gzutils.data.open_data import remote_zip
+from gzutils.data.open_data.polite import TransferError
+from gzutils.data.open_data.transfer import Changed
 
 IDS = [58, 3, 100000, 17, 295305, 4, 1, 88]
 NAME = "images_gz2.zip"

@@ -20,9 +20,9 @@ import pytest
 from open_data_server import wait_for
 
 import gzutils
-from gzutils.data import transfer
-from gzutils.data.addresses import ADDRESSES, SETTING, Address, address
-from gzutils.data.polite import TransferError
+from gzutils.data.open_data import transfer
+from gzutils.data.open_data.addresses import ADDRESSES, SETTING, Address, address
+from gzutils.data.open_data.polite import TransferError
 from gzutils.tools.files import NotWritten
 
 NAME = "gz2_filename_mapping.csv"
@@ -30,7 +30,7 @@ DATA = np.random.default_rng(0).bytes(1_000_000)
 MD5 = hashlib.md5(DATA).hexdigest()
 FETCH = """
 import sys
-from gzutils.data import transfer
+from gzutils.data.open_data import transfer
 transfer.fetch_file(sys.argv[1], sys.argv[2])
 """
 

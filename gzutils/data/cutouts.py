@@ -15,11 +15,12 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from gzutils.data import own_images, transfer
-from gzutils.data.addresses import ADDRESSES, address
+from gzutils.data import own_images
 from gzutils.data.jpegs import RAW_SIZE
+from gzutils.data.open_data import transfer
+from gzutils.data.open_data.addresses import ADDRESSES, address
+from gzutils.data.open_data.polite import TransferError
 from gzutils.data.own_images import OwnImage
-from gzutils.data.polite import TransferError
 from gzutils.data.view import REPORT_VIEW, View
 from gzutils.tools.files import NotWritten, whole_file
 

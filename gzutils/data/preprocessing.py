@@ -17,10 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 import PIL
 
-from gzutils.data import challenge, gz2
+from gzutils.data import challenge
 from gzutils.data.archives import ChallengeError
 from gzutils.data.download import download
 from gzutils.data.jpegs import RAW_SIZE, preprocessed
+from gzutils.data.open_data import gz2
 from gzutils.data.simulation import survey
 from gzutils.data.view import REPORT_VIEW, View
 from gzutils.decision_tree import COLUMNS

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from made_zip import MadeZip
 from open_data_server import serving
 
-from gzutils.data import gz2_pictures
-from gzutils.data.addresses import SETTING
+from gzutils.data.open_data import gz2_pictures
+from gzutils.data.open_data.addresses import SETTING
 
 
 def main() -> None:

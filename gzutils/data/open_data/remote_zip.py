@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gzutils.data.archives import content_problem, name_problem
 from gzutils.data.challenge import DAMAGE, IMAGE_LIMIT, IMAGE_NAME, shortlist
-from gzutils.data.polite import LATER, TransferError
-from gzutils.data.transfer import Changed, Remote, fetch_part, look, read
-from gzutils.data.zip_members import content_problem, name_problem
+from gzutils.data.open_data.polite import LATER, TransferError
+from gzutils.data.open_data.transfer import Changed, Remote, fetch_part, look, read
 from gzutils.tools.files import whole_file, write_array
 from gzutils.tools.records import fingerprint, read_record, write_json
 

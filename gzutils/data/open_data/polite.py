@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 import gzutils
-from gzutils.data.addresses import SETTING
+from gzutils.data.open_data.addresses import SETTING
 from gzutils.tools.progress import Line
 
 USER_AGENT = f"gzutils/{gzutils.__version__} (a course on galaxy morphology)"

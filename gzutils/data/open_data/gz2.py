@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from gzutils import decision_tree
-from gzutils.data import gz2_pictures, gz2_tables, remote_zip
-from gzutils.data.addresses import address
 from gzutils.data.archives import refusal
 from gzutils.data.challenge import Images
-from gzutils.data.gz2_tables import Gz2Table
-from gzutils.data.transfer import fetch_file
+from gzutils.data.open_data import gz2_pictures, gz2_tables, remote_zip
+from gzutils.data.open_data.addresses import address
+from gzutils.data.open_data.gz2_tables import Gz2Table
+from gzutils.data.open_data.transfer import fetch_file
 from gzutils.tools import files, records, sources
 
 TABLES = {"willett": "zoo2MainSpecz.csv.gz", "hart": "gz2_hart16.csv.gz"}  # by whose debiased fractions they hold

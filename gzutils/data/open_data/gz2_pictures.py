@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gzutils.data import remote_zip
-from gzutils.data.addresses import address
 from gzutils.data.challenge import Images
-from gzutils.data.polite import TransferError
-from gzutils.data.transfer import Changed, fetch_file
+from gzutils.data.open_data import remote_zip
+from gzutils.data.open_data.addresses import address
+from gzutils.data.open_data.polite import TransferError
+from gzutils.data.open_data.transfer import Changed, fetch_file
 from gzutils.tools.files import check_room, locked
 from gzutils.tools.progress import progress
 

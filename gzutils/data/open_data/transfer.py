@@ -12,9 +12,9 @@ from pathlib import Path
 
 import requests
 
-from gzutils.data import polite
-from gzutils.data.addresses import ADDRESSES, address
-from gzutils.data.polite import LATER, TRIES, TransferError, ask, host_of
+from gzutils.data.open_data import polite
+from gzutils.data.open_data.addresses import ADDRESSES, address
+from gzutils.data.open_data.polite import LATER, TRIES, TransferError, ask, host_of
 from gzutils.tools.files import check_room, explained, locked
 from gzutils.tools.progress import progress_in_bytes
 from gzutils.tools.records import read_json, write_json
