@@ -20,6 +20,7 @@ ELSEWHERE = {  # what starts a command that needs a browser, a GPU, or minutes
     ".venv/bin/python -m gzutils.course.export": "test_export.py",
     ".venv/bin/python -m gzutils.course.large_run": "test_shipped.py",
     ".venv/bin/python -m gzutils.course.pretraining": "test_pretraining.py",
+    ".venv/bin/python tests/benchmarks/gz2_requests.py": "test_gz2_pictures.py",
     ".venv/bin/python tests/benchmarks/seeds.py": "test_seeds.py",
     ".venv/bin/python tests/in_jupyterlab.py": "test_jupyterlab.py",
     ".venv/bin/python tests/on_colab.py": "test_colab.py",
