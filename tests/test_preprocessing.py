@@ -531,3 +531,10 @@ def test_a_data_folder_for_simulated_galaxies_is_refused_also_where_their_store_
 def test_no_galaxies_of_the_challenge_cannot_be_asked_for(tmp_path, galaxies):
     with pytest.raises(ValueError, match=f"{galaxies} galaxies were asked for; ask for at least 1"):
         find_or_make_store("kaggle", tmp_path / "data", tmp_path, galaxies)
+
+
+def test_the_limit_on_missing_images_is_a_share_of_the_galaxies_too(forty, tmp_path):
+    """The change of the code that fails here: `max_rejected / wanted` for `max_rejected * wanted`."""
+    for galaxy_id in range(1, 20):
+        (forty.training_images.path / f"{galaxy_id}.jpg").unlink()
+    check_rows(build_store(forty, tmp_path / "store", max_rejected=0.5), forty, list(range(20, 41)))
