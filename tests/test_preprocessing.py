@@ -533,8 +533,10 @@ def test_no_galaxies_of_the_challenge_cannot_be_asked_for(tmp_path, galaxies):
         find_or_make_store("kaggle", tmp_path / "data", tmp_path, galaxies)
 
 
-def test_the_limit_on_missing_images_is_a_share_of_the_galaxies_too(forty, tmp_path):
+def test_the_limit_on_missing_images_is_a_share_of_the_galaxies_too(many, tmp_path):
     """The change of the code that fails here: `max_rejected / wanted` for `max_rejected * wanted`."""
+    raw = shutil.copytree(many, tmp_path / "raw")
     for galaxy_id in range(1, 20):
-        (forty.training_images.path / f"{galaxy_id}.jpg").unlink()
-    check_rows(build_store(forty, tmp_path / "store", max_rejected=0.5), forty, list(range(20, 41)))
+        (raw / TRAINING_IMAGES / f"{galaxy_id}.jpg").unlink()
+    source = challenge.find(raw, tmp_path / "cache")
+    check_rows(build_store(source, tmp_path / "store", max_rejected=0.5), source, list(range(20, 41)))
