@@ -278,7 +278,10 @@ def test_an_absurdly_large_file_in_a_folder_is_refused(tmp_path):
         Images(tmp_path).read(1)
 
 
-def test_of_many_names_five_are_said_and_how_many_more_there_are():
+@pytest.mark.parametrize(("count", "said"), [(5, "4; download"), (7, "4 and 2 more; download")])
+def test_of_many_files_five_are_named_and_how_many_more_there_are(tmp_path, count, said):
     """The change of the code that fails here: `items[:6]` in `shortlist`, which then counts the sixth twice."""
-    assert shortlist([1, 2, 3, 4, 5]) == "1, 2, 3, 4, 5"
-    assert shortlist([1, 2, 3, 4, 5, 6, 7]) == "1, 2, 3, 4, 5 and 2 more"
+    for number in range(count):
+        (tmp_path / f"{number}").touch()
+    with pytest.raises(ChallengeError, match=f"found 0, 1, 2, 3, {said}"):
+        find(tmp_path, tmp_path / "cache")

@@ -329,3 +329,12 @@ def test_targets_may_be_a_row_of_numbers_a_galaxy(folder):
     """The change of the code that fails here: `targets.shape[:2]` for `[:1]` in `Store.examples`."""
     examples = open_store(folder).examples(np.eye(7, 3))
     np.testing.assert_array_equal(examples.targets, np.eye(7, 3))
+
+
+@pytest.mark.parametrize("name", ["labels.npy", "galaxy_ids.npy"])
+def test_a_changed_byte_of_labels_or_ids_is_found_at_each_opening(folder, name):
+    """Of the images it is looked for when asked. The change of the code that fails here: `name < "images.npy"`."""
+    data = bytearray((folder / name).read_bytes())
+    data[-3] ^= 1
+    (folder / name).write_bytes(data)
+    check_refused(folder, name, r"has changed since it was written \(checksum\)")

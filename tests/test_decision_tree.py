@@ -271,6 +271,14 @@ def test_deviations_within_the_tolerance_pass():
         check_labels(labels, np.arange(3), tolerance=1e-5)
 
 
+def test_labels_that_obey_the_tree_to_the_last_bit_pass_without_any_tolerance():
+    """The change of the code that fails here: `>= tolerance` for `> tolerance` in `check_labels`."""
+    labels = np.zeros((1, 37))
+    for number, answer in ((1, 0), (7, 2), (6, 1)):
+        labels[0, question(number).slice.start + answer] = 1
+    check_labels(labels, np.array([100008]), tolerance=0)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.2, -0.3])
 def test_values_that_are_no_shares_are_named(value):
     labels = make_labels(5)
@@ -306,14 +314,6 @@ def test_the_most_probable_path_ends_with_the_tree_or_where_nobody_is_left():
         last, answer = path[-1]
         assert last.leads_to[answer] == 0 or row[question(last.leads_to[answer]).slice].sum() == 0
     assert most_probable_path(np.zeros(37)) == []
-
-
-def test_labels_that_obey_the_tree_to_the_last_bit_pass_without_any_tolerance():
-    """The change of the code that fails here: `>= tolerance` for `> tolerance` in `check_labels`."""
-    labels = np.zeros((1, 37))
-    for number, answer in ((1, 0), (7, 2), (6, 1)):
-        labels[0, question(number).slice.start + answer] = 1
-    check_labels(labels, np.array([100008]), tolerance=0)
 
 
 # ---- counts

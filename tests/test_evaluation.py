@@ -327,12 +327,12 @@ def test_metrics_say_all_that_the_results_table_needs(tmp_path, monkeypatch):
 
 
 def test_the_central_colour_is_that_of_the_four_by_four_middle_pixels_alone(tmp_path):
-    """The changes of the code that fail here: `middle >> 2`, `middle & 2` or `middle ** 2` for `middle - 2` or `+ 2`.
+    """Red and grey middles are two groups, whether red or grey lies around them.
 
-    Two groups by the colour of the middle; what lies around it has the one colour or the other, whatever the middle.
+    The changes of the code that fail here: `middle >> 2`, `& 2` or `** 2` for `- 2` or `+ 2`; `2 * colour`.
     """
     store = make_tiny_store(tmp_path / "store", count=16)
-    tints = np.array([[240, 20, 20], [20, 20, 240]], np.uint8)
+    tints = np.array([[120, 80, 80], [90, 90, 90]], np.uint8)  # over their means, rounded down: 1 0 0 and 1 1 1
     middle, around = np.arange(16) % 2, np.arange(16) // 2 % 2
     images = np.empty(store.images.shape, np.uint8)
     images[:] = tints[around][:, None, None]

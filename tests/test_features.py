@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from tiny_store import make_tiny_store
 
@@ -141,6 +142,7 @@ def test_the_same_base_built_again_is_the_same(undisturbed):
 
 
 def test_the_head_on_features_is_the_whole_network_on_images(store, tmp_path):
+    """And its files say the same. A change of the code that fails here: `index=True` where `history.csv` is written."""
     keras.utils.set_random_seed(0)
     whole = model()
     split = split_galaxies(len(store), 0)
@@ -150,6 +152,7 @@ def test_the_head_on_features_is_the_whole_network_on_images(store, tmp_path):
     assert len(trained.trained.history) == 3
     assert trained.feature_seconds > 0
     assert {"model.keras", "history.csv"} < {path.name for path in tmp_path.iterdir()}
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "history.csv"), trained.trained.history)
     from_features = predict(trained.predictor, trained.inputs, split.test)
     np.testing.assert_allclose(predict(whole, store.images, split.test), from_features, atol=2e-3)
     saved = keras.saving.load_model(tmp_path / "model.keras", compile=False)

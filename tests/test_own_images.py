@@ -458,3 +458,11 @@ def test_notebook_09_asks_a_readers_own_model_that_has_no_heat_maps(tmp_path):
     said = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
     assert "no heat map can be made of the model 'sequential" in said
     assert (tmp_path / "runs/smoke-simulated/09_your_own_galaxies/shares.csv").is_file()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "BMP", "PNG"])
+def test_of_a_picture_with_a_single_frame_nothing_is_said_of_frames(tmp_path, form):
+    """Pillow counts those of a PNG alone. The change of the code that fails here: `getattr(file, "n_frames", 2)`."""
+    path = tmp_path / f"galaxy.{form.lower()}"
+    path.write_bytes(noise_jpeg(1, form=form))
+    assert own_images.open_picture(path)[1] == []

@@ -589,3 +589,12 @@ def test_a_data_folder_for_simulated_galaxies_is_refused_also_where_their_store_
 def test_no_galaxies_of_the_challenge_cannot_be_asked_for(tmp_path, galaxies):
     with pytest.raises(ValueError, match=f"{galaxies} galaxies were asked for; ask for at least 1"):
         find_or_make_store("kaggle", tmp_path / "data", tmp_path, galaxies)
+
+
+def test_the_limit_on_missing_images_is_a_share_of_the_galaxies_too(many, tmp_path):
+    """The change of the code that fails here: `max_rejected / wanted` for `max_rejected * wanted`."""
+    raw = shutil.copytree(many, tmp_path / "raw")
+    for galaxy_id in range(1, 20):
+        (raw / TRAINING_IMAGES / f"{galaxy_id}.jpg").unlink()
+    source = challenge.find(raw, tmp_path / "cache")
+    check_rows(build_store(source, tmp_path / "store", max_rejected=0.5), source, list(range(20, 41)))

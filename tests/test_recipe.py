@@ -299,3 +299,11 @@ def test_a_cosine_of_a_schedule_is_refused_and_so_are_averaged_weights():
         Recipe(2, 2, optimizer=scheduled, cosine=True).made()
     with pytest.raises(ValueError, match="averages the weights"):
         Recipe(2, 2, optimizer=keras.optimizers.Adam(use_ema=True)).made()
+
+
+@pytest.mark.parametrize("cosine", [False, True])
+def test_what_is_remembered_of_an_optimizer_is_the_learning_rate_that_it_was_given(cosine):
+    """Whatever becomes of it. The change of the code that fails here: `cosine=True` in `Recipe.configuration`."""
+    told = Recipe(2, 2, optimizer=keras.optimizers.Adam(0.002), cosine=cosine).configuration()
+    assert told["optimizer"]["configuration"]["learning_rate"] == pytest.approx(0.002)
+    assert ("cosine" in told) == cosine

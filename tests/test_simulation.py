@@ -471,3 +471,15 @@ def test_artifacts_are_those_that_the_surveys_version_names(kind, number):
     image = image_of(galaxy, 0, number).astype(float)
     means = [*image.reshape(4, 106, 4, 106, 3).mean(axis=(1, 3, 4)).ravel(), *image.mean(axis=(0, 1))]
     np.testing.assert_allclose(means, np.array(ARTIFACTS[kind, number].split(), float), rtol=0, atol=0.5)
+
+
+def test_where_all_see_a_star_the_variance_is_the_squared_distance_from_the_only_label():
+    """Nobody is asked: nothing odd. The changes of the code that fail here: `p / 2` or `p**3` for `p**2`."""
+    truth, label = np.zeros((2, 1, 37))
+    truth[0, 2] = 1
+    truth[0, QUESTIONS[5].slice] = 0.3, 0.7
+    truth[0, QUESTIONS[7].slice] = 0.09, 0.07, 0.05, 0.04, 0.02, 0.02, 0.01
+    label[0, QUESTIONS[5].slice.stop - 1] = 1
+    for question in (QUESTIONS[5], QUESTIONS[7]):
+        distance = (truth - label)[:, question.slice] ** 2
+        np.testing.assert_allclose(vote_variance(truth)[:, question.slice], distance, rtol=1e-12)
