@@ -14,7 +14,7 @@ from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F4
 from gzutils.tools.files import first_line, whole_file
 from gzutils.tools.records import arrays_sha256, without_nothing
 
-# A model file is a zip, and this begins the zip's comment. A member more, and Keras would unpack all of them to the disk.
+# A model file is a zip, and this begins its comment. With a member more, Keras would unpack all of them to the disk.
 LEARNED_FROM = "learned from "
 SAFE_KERAS = (3, 11)  # before it, a model file may run code in spite of `safe_mode`: CVE-2025-1550, CVE-2025-9906
 
