@@ -567,7 +567,10 @@ def test_without_a_folder_the_challenge_is_downloaded_beside_the_store(tmp_path,
         ({"data": "simulated", "galaxies": None}, "simulated survey needs a number of galaxies, at least 1, not None"),
         ({"data": "simulated", "galaxies": 0}, "0|at least 1"),
         ({"data": "simulated", "galaxies": -3}, "-3"),
-        ({"data": "simulated", "galaxies": 5, "data_dir": "raw"}, 'goes with "gz2" or "kaggle" data, not with "simulated"'),
+        (
+            {"data": "simulated", "galaxies": 5, "data_dir": "raw"},
+            'goes with "gz2" or "kaggle" data, not with "simulated"',
+        ),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_and_nothing_is_made(tmp_path, make, arguments, problem):
