@@ -118,7 +118,8 @@ def find(
         files.NotWritten: the disk is too full.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with files.explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if data_dir is None:
         tables = fetch_file(TABLES[debiased], folder), fetch_file(MAPPING, folder)
         table = _table(*tables, folder)
