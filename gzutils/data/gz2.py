@@ -184,10 +184,18 @@ def _own_table(name: str, beside: Path, folder: Path) -> Path:
 
 
 def _choose_own(place: Path, asset_ids: np.ndarray, galaxies: int | None, seed: int) -> np.ndarray:
-    """The asset ids of the user's pictures that are taken: of a zip the same that would be fetched."""
-    if place.is_file():
-        return gz2_pictures.choose(remote_zip.members_of(place), asset_ids, galaxies, seed, place)["asset_id"]
-    usable = np.intersect1d(Images(place).galaxy_ids(), asset_ids)
-    if not len(usable):
-        raise refusal(place, "none of its pictures is in the tables", "check that they belong together")
+    """The asset ids of the user's pictures that are taken: of a zip the same that would be fetched.
+
+    Raises:
+        ChallengeError: most of the pictures are not in the tables. Those of Galaxy Zoo 2 nearly all are; of the
+            challenge's, whose names are numbers of another kind, a part is, each as another galaxy.
+    """
+    members = remote_zip.members_of(place) if place.is_file() else None
+    there = Images(place).galaxy_ids() if members is None else members["asset_id"]
+    usable = np.intersect1d(there, asset_ids)
+    if len(usable) < len(there) / 2:
+        problem = f"only {len(usable):,} of its {len(there):,} pictures are in the tables"
+        raise refusal(place, problem, "check that they belong together, and are not the challenge's")
+    if members is not None:
+        return gz2_pictures.choose(members, asset_ids, galaxies, seed, place)["asset_id"]
     return usable if galaxies is None else usable[gz2_pictures.spread(len(usable), galaxies, seed)]
