@@ -108,7 +108,10 @@ def test_no_password_of_the_users_goes_along(table, tmp_path, waits, monkeypatch
     """As it would where ~/.netrc has one for this host or for any; S3 refuses such a request, too."""
     (tmp_path / "netrc").write_text("default login me@example.org password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    table.files["moved"] = DATA
+    table.spoil(NAME, times=1, status=302, headers={"Location": table.url("moved")})
     transfer.fetch_file(NAME, tmp_path)
+    assert {asked.name for asked in table.asked} == {NAME, "moved"}
     assert not any("Authorization" in asked.headers for asked in table.asked)
 
 

@@ -103,7 +103,9 @@ def _session() -> requests.Session:
     """Connections that stay open from one request to the next."""
     session = requests.Session()
     session.headers["User-Agent"] = USER_AGENT
-    session.auth = lambda request: request  # else a name and a password would go along where ~/.netrc has a default
+    # Else a name and a password would go along where ~/.netrc has a default, and once more after a redirection.
+    session.auth = lambda request: request
+    session.rebuild_auth = lambda request, answer: None
     return session
 
 
