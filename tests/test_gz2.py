@@ -168,6 +168,13 @@ def test_pictures_of_another_collection_are_not_taken_for_galaxy_zoo_2s(publishe
         preprocessing.find_or_make_raw("gz2", tmp_path / "data", own, galaxies=10)
 
 
+def test_more_galaxies_than_there_are_are_refused_before_they_are_fetched(server, tmp_path):
+    """README names 243,434 pictures, some of which have no labels: all would come, and then be refused."""
+    with pytest.raises(ChallengeError, match="128 of its galaxies can be used, 129 were asked for; ask for fewer"):
+        preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=GALAXIES - 1)
+    assert "images_gz2.zip" not in {asked.name for asked in server.asked}
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "gz2").write_text("")
     with pytest.raises(NotWritten, match="gz2 cannot be written"):

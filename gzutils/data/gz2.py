@@ -113,7 +113,7 @@ def find(
         debiased: by whom; "willett", as the challenge's labels were made, or "hart".
 
     Raises:
-        ChallengeError: a file of the user's lacks, or is of another kind.
+        ChallengeError: a file of the user's lacks or is of another kind; or there are fewer galaxies than asked for.
         TransferError: a fault of the network or of a server; what came before it stays.
         files.NotWritten: the disk is too full.
     """
@@ -123,6 +123,9 @@ def find(
     if data_dir is None:
         tables = fetch_file(TABLES[debiased], folder), fetch_file(MAPPING, folder)
         table = _table(*tables, folder)
+        if galaxies is not None and galaxies > len(table.object_ids):  # said before gigabytes are fetched
+            problem = f"{len(table.object_ids):,} of its galaxies can be used, {galaxies:,} were asked for"
+            raise refusal(tables[0], problem, "ask for fewer (GALAXIES, or --galaxies)")
         chosen = gz2_pictures.fetch(folder, table.asset_ids, galaxies, seed)
         place = gz2_pictures.pictures(folder).path
     else:
