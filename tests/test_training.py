@@ -77,8 +77,8 @@ def test_a_model_file_has_no_members_but_keras_s_own(undisturbed, tmp_path):
     """With more than three Keras unpacks all of them into a temporary folder, each time that it opens the file."""
     model, _, folder = undisturbed
     model.save(tmp_path / "by_keras.keras")
-    ours, theirs = (zipfile.ZipFile(path) for path in (folder / "model.keras", tmp_path / "by_keras.keras"))
-    assert ours.namelist() == theirs.namelist()
+    with zipfile.ZipFile(folder / "model.keras") as ours, zipfile.ZipFile(tmp_path / "by_keras.keras") as theirs:
+        assert ours.namelist() == theirs.namelist()
 
 
 def test_what_strangers_write_behind_a_model_file_is_no_source(undisturbed, tmp_path):
