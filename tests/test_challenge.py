@@ -13,7 +13,7 @@ from conftest import IDS, check_found, image, image_members, make_zip, solutions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gzutils.data.archives import COMPETITION, ChallengeError, shortlist
+from gzutils.data.archives import COMPETITION, ChallengeError
 from gzutils.data.challenge import SOLUTIONS, TEST_IMAGES, TRAINING_IMAGES, Images, find
 from gzutils.tools.files import NotWritten
 

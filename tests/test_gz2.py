@@ -22,6 +22,7 @@ from gzutils.data.open_data.polite import TransferError
 from gzutils.data.simulation import survey
 from gzutils.data.store import open_store
 from gzutils.decision_tree import QUESTIONS, answered, check_labels, shares_of_counts
+from gzutils.tools.files import NotWritten
 
 ROOT = Path(__file__).resolve().parents[1]
 GALAXIES = 130
@@ -148,6 +149,37 @@ def test_own_files_that_lack_are_named_with_their_address(published, tmp_path, l
             (own / path.name).write_bytes(path.read_bytes())
     with pytest.raises(ChallengeError, match=rf"own: {words}.*https://"):
         preprocessing.find_or_make_store("gz2", tmp_path / "data", own)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_pictures_of_another_collection_are_not_taken_for_galaxy_zoo_2s(published, tmp_path, zipped):
+    """The challenge's are named by numbers, too, some of which are names of other galaxies here."""
+    own = tmp_path / "images_training_rev1"
+    own.mkdir()
+    for name in (gz2.TABLES["willett"], gz2.MAPPING):
+        (tmp_path / name).write_bytes((published / name).read_bytes())
+    for number in range(ASSET_IDS.max() - 20, ASSET_IDS.max() + 80):
+        (own / f"{number}.jpg").write_bytes(b"\xff\xd8")
+    if zipped:
+        with zipfile.ZipFile(own.with_suffix(".zip"), "w") as archive:
+            for path in own.iterdir():
+                archive.write(path, f"images_training_rev1/{path.name}")
+        own = own.with_suffix(".zip")
+    with pytest.raises(ChallengeError, match=r"of its 100 pictures are in the tables; check .* not the challenge's"):
+        preprocessing.find_or_make_raw("gz2", tmp_path / "data", own, galaxies=10)
+
+
+def test_more_galaxies_than_there_are_are_refused_before_they_are_fetched(server, tmp_path):
+    """README names 243,434 pictures, some of which have no labels: all would come, and then be refused."""
+    with pytest.raises(ChallengeError, match="128 of its galaxies can be used, 129 were asked for; ask for fewer"):
+        preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=GALAXIES - 1)
+    assert "images_gz2.zip" not in {asked.name for asked in server.asked}
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "gz2").write_text("")
+    with pytest.raises(NotWritten, match="gz2 cannot be written"):
+        preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=10)
 
 
 def test_what_was_read_of_the_tables_is_kept_and_a_damaged_copy_is_named(server, tmp_path, monkeypatch):

@@ -210,6 +210,15 @@ def test_a_zip_that_changed_between_two_calls_keeps_the_pictures(server, folder,
     check_pictures(folder, fetch(folder, USABLE, 200))
 
 
+def test_a_zip_that_became_shorter_between_two_calls_is_looked_at_anew(server, folder, waits):
+    """The server refuses the part that is asked for (416): the directory that is kept would be asked for ever."""
+    fetch(folder, USABLE, 120)
+    server.files[ARCHIVE] = pictures_zip(IN_ZIP[:3])
+    with pytest.raises(TransferError, match="has changed on the server since it was begun; run again to begin anew"):
+        fetch(folder, USABLE, 200)
+    assert len(fetch(folder, USABLE, 200)) <= 3
+
+
 def test_no_network(tmp_path, monkeypatch, waits):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

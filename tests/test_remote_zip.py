@@ -226,6 +226,27 @@ def test_a_damaged_directory_is_said_and_fetched_anew(open_data, tmp_path, waits
     assert fetch(open_data, tmp_path) == IDS
 
 
+def test_a_name_in_the_directory_that_is_no_text(open_data, tmp_path, waits):
+    """It was kept as it came, and failed in each call again."""
+    data = bytearray(pictures_zip(IDS))
+    entry = data.index(b"PK\1\2")
+    data[entry + 9] |= 8  # the name is UTF-8
+    data[entry + 46] = 0xFF
+    open_data.files[NAME] = bytes(data)
+    assert "its directory is damaged ('utf-8' codec can't decode" in refused(open_data, tmp_path)
+    open_data.files[NAME] = pictures_zip(IDS)
+    assert fetch(open_data, tmp_path) == IDS
+
+
+def test_a_kept_directory_that_is_damaged_is_named(open_data, tmp_path, waits):
+    open_data.files[NAME] = pictures_zip(IDS)
+    directory_of(open_data, tmp_path / "kept")
+    table = tmp_path / "kept/directory.npy"
+    table.write_bytes(table.read_bytes()[:-1])
+    with pytest.raises(TransferError, match=r"directory.npy: its directory is damaged .*; delete .*kept and run again"):
+        directory_of(open_data, tmp_path / "kept")
+
+
 @pytest.mark.parametrize("size", [0, 2**31])
 def test_an_end_record_with_an_impossible_directory(open_data, tmp_path, waits, size):
     data = bytearray(pictures_zip(IDS))

@@ -11,6 +11,7 @@ from PIL import Image
 
 from gzutils import profiles
 from gzutils.course import runs
+from gzutils.data.challenge import TRAINING_IMAGES
 from gzutils.data.solutions import write_solutions
 from gzutils.models.parallel_cnn import parallel_cnn
 
@@ -98,6 +99,17 @@ def test_half_a_data_set_is_refused_unless_so_few_galaxies_are_asked_for(images,
     run = runs.start("01_preprocessing", "report", "kaggle", data_dir="raw", galaxies=both, run="mine")
     assert len(run.open_store()) == both
     assert not run.is_report
+
+
+def test_a_number_of_galaxies_is_borne_with_where_a_picture_of_them_cannot_be_used(monkeypatch, tmp_path, capsys):
+    """It was refused with "ask for fewer", and so was every smaller number that has this galaxy among them."""
+    monkeypatch.chdir(tmp_path)
+    images = write_challenge(tmp_path / "raw", range(1, 41)) / TRAINING_IMAGES
+    (images / "3.jpg").write_bytes(b"\xff\xd8 cut off")
+    assert len(runs.start("01_preprocessing", "report", "kaggle", data_dir="raw", galaxies=20).open_store()) == 19
+    assert capsys.readouterr().out == "left out: 1 images that cannot be used\n"
+    with pytest.raises(ValueError, match="the data have"):
+        runs.start("01_preprocessing", "report", "kaggle", data_dir="raw", galaxies=41, run="more").open_store()
 
 
 def test_a_figure_is_saved_as_a_picture_and_closed(monkeypatch, tmp_path):

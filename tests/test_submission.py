@@ -1,6 +1,7 @@
 """The submission: every image of the test set in Kaggle's format, whatever is cut off or damaged on the way."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 from conftest import make_zip, noise_jpeg
 from keras import layers
 
-from gzutils.course import submission
+from gzutils.course import choice, runs, submission
 from gzutils.data.archives import ChallengeError
 from gzutils.data.challenge import TEST_IMAGES, Images
 from gzutils.data.jpegs import preprocess
 from gzutils.decision_tree import COLUMNS
+from gzutils.models import saved
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "kaggle_sample"
 IDS = [100_018 + 7 * i for i in range(10)]
@@ -147,3 +149,13 @@ def test_a_network_that_may_know_the_answers_writes_no_submission(tmp_path, mode
     assert not list(tmp_path.glob("submission*"))
     for source in ("kaggle", "simulated", None):
         assert submission.make(model, images, tmp_path / "submission.csv", learned_from=source).galaxies == len(IDS)
+
+
+def test_a_network_that_was_copied_into_a_run_is_known_by_its_file(model, monkeypatch, tmp_path):
+    """One that learned from Galaxy Zoo 2, put into a run of the challenge's, would pass for the latter's."""
+    monkeypatch.chdir(tmp_path)
+    run = runs.start("09_your_own_galaxies", "smoke", "kaggle")
+    store = SimpleNamespace(images=np.zeros((1, 64, 64, 3), np.uint8))
+    for source, known in (("gz2", "gz2"), ("kaggle", "kaggle"), ("", "kaggle")):
+        saved.write(run.folder.parent / "03_vision_transformer/model.keras", model, source)
+        assert choice.choose(run, store, None, "03_vision_transformer").learned_from == known

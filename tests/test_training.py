@@ -1,5 +1,6 @@
 """Training: the protocol, and that an interrupted training ends exactly as one that was not."""
 
+import zipfile
 from dataclasses import replace
 
 import keras
@@ -70,6 +71,20 @@ def test_the_model_file_says_wherever_it_lies_on_which_galaxies_it_learned(undis
     assert saved.learned_from(moved) == store.source == "tiny"
     undisturbed[0].save(moved)  # by Keras alone
     assert saved.learned_from(moved) is None
+
+
+def test_a_model_file_has_no_members_but_keras_s_own(undisturbed, tmp_path):
+    """With more than three Keras unpacks all of them into a temporary folder, each time that it opens the file."""
+    model, _, folder = undisturbed
+    model.save(tmp_path / "by_keras.keras")
+    with zipfile.ZipFile(folder / "model.keras") as ours, zipfile.ZipFile(tmp_path / "by_keras.keras") as theirs:
+        assert ours.namelist() == theirs.namelist()
+
+
+def test_what_strangers_write_behind_a_model_file_is_no_source(undisturbed, tmp_path):
+    with zipfile.ZipFile(tmp_path / "strange.keras", "w") as archive:
+        archive.comment = b"\xff" * 65535
+    assert saved.learned_from(tmp_path / "strange.keras") is None
 
 
 def test_the_model_carries_the_weights_of_the_best_epoch(store, tmp_path):

@@ -104,6 +104,17 @@ def test_the_kit_names_itself_and_asks_for_the_file_as_it_is(table, tmp_path, wa
         assert asked.headers["Accept-Encoding"] == "identity"
 
 
+def test_no_password_of_the_users_goes_along(table, tmp_path, waits, monkeypatch):
+    """As it would where ~/.netrc has one for this host or for any; S3 refuses such a request, too."""
+    (tmp_path / "netrc").write_text("default login me@example.org password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    table.files["moved"] = DATA
+    table.spoil(NAME, times=1, status=302, headers={"Location": table.url("moved")})
+    transfer.fetch_file(NAME, tmp_path)
+    assert {asked.name for asked in table.asked} == {NAME, "moved"}
+    assert not any("Authorization" in asked.headers for asked in table.asked)
+
+
 def test_a_host_is_asked_less_than_60_times_in_any_minute(open_data, waits):
     """With the limit gone, or counted by the clock's minutes, the last of these come too early."""
     open_data.answers["search"] = lambda query: query["name"].encode()

@@ -56,7 +56,7 @@ def choose(run: Run, store: Store, split: Split, asked: str | None = None, name:
         model = run.network(name, store, split) if asked == own else run.model(asked)
         if model is None:
             raise ValueError(f"this run has no network of {asked}: run that notebook first, or name another in MODEL")
-        chosen = Chosen(model, f"this run's of notebook {asked[:2]}", run.data)
+        chosen = _of_this_run(model, asked, run)
     _insist_on_shapes(chosen.model, store, asked)
     return chosen
 
@@ -87,7 +87,7 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
     )
     if ours <= theirs:
         print(f"So it is this run's. {by_hand} takes the other.")
-        return Chosen(this, f"this run's of notebook {own[:2]}", run.data)
+        return _of_this_run(this, own, run)
     print(f'So it is {kits.whose}. MODEL = "{own}" takes this run\'s.')
     return kits
 
@@ -95,6 +95,13 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
 def _insist_on_shapes(model: keras.Model, store: Store, whose: str) -> None:
     if not saved.fits(model, store.images.shape[1:], len(COLUMNS)):
         raise ValueError(f"the network of {whose} takes or gives other shapes than this kit's")
+
+
+def _of_this_run(model: keras.Model, notebook: str, run: Run) -> Chosen:
+    """What its file says it has learned from counts for more than the run: somebody may have put it there."""
+    path = run.folder.parent / notebook / "model.keras"
+    learned_from = saved.learned_from(path) if path.is_file() else None
+    return Chosen(model, f"this run's of notebook {notebook[:2]}", learned_from or run.data)
 
 
 def _of_the_kit(name: str, run: Run) -> Chosen:

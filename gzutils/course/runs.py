@@ -94,7 +94,7 @@ class Run:
         store = open_store(folder, verify_images=True)  # half a second for the whole challenge
         if self.data == "gz2":
             print(store.manifest["source"]["credit"])
-        if self.galaxies_asked and len(store) < self.galaxies:
+        if self.galaxies_asked and len(store) + len(store.manifest.get("rejected", ())) < self.galaxies:
             raise ValueError(f"{self.galaxies} galaxies were asked for, but the data have {len(store)}; ask for fewer")
         # Other views are of the same galaxies, which the report's view names.
         seen = "galaxies in the store" if view == REPORT_VIEW else f"galaxies in the store, {view.crop} to {view.side}"

@@ -14,7 +14,8 @@ from gzutils.models import pretrained, tree_head, vision_transformer  # noqa: F4
 from gzutils.tools.files import first_line, whole_file
 from gzutils.tools.records import arrays_sha256, without_nothing
 
-LEARNED_FROM = "learned_from.txt"  # within a model file, which is a zip; Keras leaves it alone
+# A model file is a zip, and this begins its comment. With a member more, Keras would unpack all of them to the disk.
+LEARNED_FROM = "learned from "
 SAFE_KERAS = (3, 11)  # before it, a model file may run code in spite of `safe_mode`: CVE-2025-1550, CVE-2025-9906
 
 
@@ -54,13 +55,14 @@ def write(path: Path | str, model: keras.Model, learned_from: str) -> None:
     with whole_file(path) as beside:
         model.save(beside)
         with zipfile.ZipFile(beside, "a") as archive:
-            archive.writestr(zipfile.ZipInfo(LEARNED_FROM), learned_from)  # dated 1980, as Keras dates its own
+            archive.comment = f"{LEARNED_FROM}{learned_from}".encode()
 
 
 def learned_from(path: Path | str) -> str | None:
     """The source of the galaxies that a file's model learned from; None: the file, a readable one, does not say."""
     with zipfile.ZipFile(path) as archive:
-        return archive.read(LEARNED_FROM).decode() if LEARNED_FROM in archive.namelist() else None
+        comment = archive.comment.decode(errors="replace")
+    return comment.removeprefix(LEARNED_FROM) if comment.startswith(LEARNED_FROM) else None
 
 
 def load(path: Path | str) -> keras.Model:

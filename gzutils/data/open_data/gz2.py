@@ -113,15 +113,19 @@ def find(
         debiased: by whom; "willett", as the challenge's labels were made, or "hart".
 
     Raises:
-        ChallengeError: a file of the user's lacks, or is of another kind.
+        ChallengeError: a file of the user's lacks or is of another kind; or there are fewer galaxies than asked for.
         TransferError: a fault of the network or of a server; what came before it stays.
         files.NotWritten: the disk is too full.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with files.explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if data_dir is None:
         tables = fetch_file(TABLES[debiased], folder), fetch_file(MAPPING, folder)
         table = _table(*tables, folder)
+        if galaxies is not None and galaxies > len(table.object_ids):  # said before gigabytes are fetched
+            problem = f"{len(table.object_ids):,} of its galaxies can be used, {galaxies:,} were asked for"
+            raise refusal(tables[0], problem, "ask for fewer (GALAXIES, or --galaxies)")
         chosen = gz2_pictures.fetch(folder, table.asset_ids, galaxies, seed)
         place = gz2_pictures.pictures(folder).path
     else:
@@ -183,10 +187,18 @@ def _own_table(name: str, beside: Path, folder: Path) -> Path:
 
 
 def _choose_own(place: Path, asset_ids: np.ndarray, galaxies: int | None, seed: int) -> np.ndarray:
-    """The asset ids of the user's pictures that are taken: of a zip the same that would be fetched."""
-    if place.is_file():
-        return gz2_pictures.choose(remote_zip.members_of(place), asset_ids, galaxies, seed, place)["asset_id"]
-    usable = np.intersect1d(Images(place).galaxy_ids(), asset_ids)
-    if not len(usable):
-        raise refusal(place, "none of its pictures is in the tables", "check that they belong together")
+    """The asset ids of the user's pictures that are taken: of a zip the same that would be fetched.
+
+    Raises:
+        ChallengeError: most of the pictures are not in the tables. Those of Galaxy Zoo 2 nearly all are; of the
+            challenge's, whose names are numbers of another kind, a part is, each as another galaxy.
+    """
+    members = remote_zip.members_of(place) if place.is_file() else None
+    there = Images(place).galaxy_ids() if members is None else members["asset_id"]
+    usable = np.intersect1d(there, asset_ids)
+    if len(usable) < len(there) / 2:
+        problem = f"only {len(usable):,} of its {len(there):,} pictures are in the tables"
+        raise refusal(place, problem, "check that they belong together, and are not the challenge's")
+    if members is not None:
+        return gz2_pictures.choose(members, asset_ids, galaxies, seed, place)["asset_id"]
     return usable if galaxies is None else usable[gz2_pictures.spread(len(usable), galaxies, seed)]

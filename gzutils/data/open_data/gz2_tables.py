@@ -40,7 +40,7 @@ ROWS = {WILLETT: 243_500, HART: 239_695}  # as published
 KINDS = ("count", "weighted_fraction", "debiased")  # of the numbers that each answer has, those that are read
 CHUNK = 10_000  # rows between two signs of life
 MOST_VOTES = 100_000  # for one answer about one galaxy: far above any
-AGAIN = "delete it and run again, so that it is fetched anew"
+AGAIN = "delete it and run again, so that it is fetched anew; one of your own (DATA_DIR, --data-dir), get anew yourself"
 
 
 @dataclass(frozen=True)

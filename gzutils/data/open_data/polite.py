@@ -23,7 +23,7 @@ TRIES = 5  # in a row that fail, before it is given up
 LONGEST_WAIT = 300  # seconds that a server may ask for; what takes longer is for the person to decide
 TIMEOUT = (10, 60)  # seconds until a connection stands, and between two pieces of an answer
 LATER = "run again later: what is there stays"
-MOVED = f"see in a browser whether it has moved, and name its new address in a file that {SETTING} names (README)"
+MOVED = f"see in a browser whether it has moved; {SETTING} names a file with other addresses (data/README.md)"
 
 
 class TransferError(ValueError):
@@ -103,6 +103,9 @@ def _session() -> requests.Session:
     """Connections that stay open from one request to the next."""
     session = requests.Session()
     session.headers["User-Agent"] = USER_AGENT
+    # Else a name and a password would go along where ~/.netrc has a default, and once more after a redirection.
+    session.auth = lambda request: request
+    session.rebuild_auth = lambda request, answer: None
     return session
 
 

@@ -18,7 +18,7 @@ from gzutils.data.archives import content_problem, name_problem
 from gzutils.data.challenge import DAMAGE, IMAGE_LIMIT, IMAGE_NAME, shortlist
 from gzutils.data.open_data.polite import LATER, TransferError
 from gzutils.data.open_data.transfer import Changed, Remote, fetch_part, look, read
-from gzutils.tools.files import whole_file, write_array
+from gzutils.tools.files import first_line, whole_file, write_array
 from gzutils.tools.records import fingerprint, read_record, write_json
 
 # One picture of a zip, `<number>.jpg`: its local header begins at byte `first`, and what comes next at byte `end`.
@@ -52,8 +52,12 @@ def directory(url: str, folder: Path) -> tuple[Remote, np.ndarray]:
     record, table = folder / "directory.json", folder / "directory.npy"
     if record.is_file() and table.is_file():
         kept = Remote(**read_record(record, "url", "size", "tag"))
+        try:
+            members = np.load(table, allow_pickle=False)
+        except Exception as error:  # NumPy's reading of a damaged header fails in many ways
+            raise _damaged(table, first_line(error), f"delete {folder} and run again") from None
         # Another address has the same zip, under a tag of its own.
-        return kept if kept.url == url else Remote(url, kept.size, None), np.load(table, allow_pickle=False)
+        return kept if kept.url == url else Remote(url, kept.size, None), members
     remote = look(url)
     first = _directory_start(remote)
     raw = folder / f"directory-{fingerprint(asdict(remote))}"
@@ -169,8 +173,8 @@ def _parse(file: io.BufferedIOBase, place: Path | str, remedy: str) -> np.ndarra
     """The pictures in the directory of a zip, MEMBER (N,); other names are left out, if they do no harm."""
     try:
         archive = zipfile.ZipFile(file)
-    except DAMAGE as error:
-        raise _damaged(place, str(error), remedy) from None
+    except (*DAMAGE, ValueError) as error:  # a name that is no UTF-8 is a ValueError
+        raise _damaged(place, first_line(error), remedy) from None
     pictures = []
     for info in archive.infolist():
         match = IMAGE_NAME.fullmatch(info.filename.split("/")[-1])

@@ -79,7 +79,7 @@ def read(remote: Remote, first: int = 0, last: int | None = None, done: int = 0)
     place, failures = first + done, 0
     while place <= last:
         before = place
-        with ask(remote.url, headers=_range(place, last)) as answer:
+        with _part(remote, place, last) as answer:
             _check_same(remote, _described(remote.url, answer))
             known = place - _first_byte(answer)
             if known and not (whole and answer.status_code == 200):
@@ -149,6 +149,16 @@ def fetch_part(remote: Remote, path: Path, first: int = 0, md5: str | None = Non
     note.unlink()
 
 
+def _part(remote: Remote, first: int, last: int) -> requests.Response:
+    """The answer to the request for a part of a file."""
+    try:
+        return ask(remote.url, headers=_range(first, last))
+    except TransferError as error:
+        if error.status == 416:  # the file has become shorter than that
+            raise _changed(remote.url) from None
+        raise
+
+
 def _range(first: int, last: int) -> dict[str, str]:
     """The headers that ask for a part of a file as it is, not packed for the way."""
     return {"Range": f"bytes={first}-{last}", "Accept-Encoding": "identity"}
@@ -173,7 +183,11 @@ def _first_byte(answer: requests.Response) -> int:
 
 def _check_same(before: Remote, now: Remote) -> None:
     if before.size != now.size or (before.tag and now.tag and before.tag != now.tag):
-        raise Changed(now.url, "the file has changed on the server since it was begun", "run again to begin anew")
+        raise _changed(now.url)
+
+
+def _changed(url: str) -> Changed:
+    return Changed(url, "the file has changed on the server since it was begun", "run again to begin anew")
 
 
 def _web_page(url: str) -> TransferError:
