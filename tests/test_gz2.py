@@ -182,6 +182,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=10)
 
 
+def test_a_place_that_is_not_there_is_said_to_be_none(tmp_path):
+    with pytest.raises(ChallengeError, match="nowhere: there is no such file or folder; correct DATA_DIR"):
+        preprocessing.find_or_make_store("gz2", tmp_path / "data", tmp_path / "nowhere")
+
+
 def test_what_was_read_of_the_tables_is_kept_and_a_damaged_copy_is_named(server, tmp_path, monkeypatch):
     preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=60)
     (kept,) = (tmp_path / "gz2").glob("zoo2MainSpecz-*.npz")

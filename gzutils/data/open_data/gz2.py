@@ -163,13 +163,15 @@ def _table(labels: Path, mapping: Path, folder: Path) -> Gz2Table:
 
 def _own_pictures(data_dir: Path) -> Path:
     """The user's zip, or the folder of unpacked pictures."""
+    if not data_dir.exists():
+        raise refusal(data_dir, "there is no such file or folder", "correct DATA_DIR (--data-dir)")
     if data_dir.is_file():
         return data_dir
     names = (gz2_pictures.ARCHIVE, gz2_pictures.IMAGES, f"images_gz2/{gz2_pictures.IMAGES}")
     for place in [data_dir / name for name in names]:
         if place.exists():
             return place
-    if data_dir.is_dir() and any(data_dir.glob("*.jpg")):
+    if any(data_dir.glob("*.jpg")):
         return data_dir
     raise refusal(
         data_dir,

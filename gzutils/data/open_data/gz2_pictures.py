@@ -1,7 +1,7 @@
 """Galaxy Zoo 2's pictures out of its zip of 3.4 GB: so many as are wanted, or all.
 
 Pictures are wanted in blocks that lie together in the zip, so that a few requests fetch them. The blocks are spread
-evenly over the zip, whose order says nothing of how a galaxy looks.
+evenly over the zip, in case its order means something.
 """
 
 from pathlib import Path

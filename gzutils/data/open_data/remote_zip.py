@@ -37,7 +37,7 @@ def members_of(path: Path) -> np.ndarray:
         TransferError: it is no zip, is damaged, or has a member that is refused.
     """
     with open(path, "rb") as file:
-        return _parse(file, path, f"delete {path}, or get it anew")
+        return _parse(file, path, "get images_gz2.zip anew, if it should be that; else name that")
 
 
 def directory(url: str, folder: Path) -> tuple[Remote, np.ndarray]:
