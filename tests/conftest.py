@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import io
 import os
+import signal
 import zipfile
 
 import numpy as np
@@ -19,6 +20,8 @@ from gzutils.decision_tree import QUESTIONS, down_the_tree
 if importlib.util.find_spec("tensorflow") is None:
     os.environ.setdefault("KERAS_BACKEND", "jax")  # as `backend.load` does
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `backend.load` sets it: the tests run on the users' kernels
+# A shell starts what it runs in the background with Ctrl-C ignored, and so would be the processes of these tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 IDS = (100023, 100008, 100078)
 
 

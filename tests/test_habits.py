@@ -76,7 +76,7 @@ def test_each_way_to_contribute_has_five_lines_and_its_names_are_still_there():
     assert [title for title, _ in ways] == ["A network", "A figure", "A notebook"]
     for _, text in ways:
         assert [line[:2] for line in text.strip().splitlines()] == ["1.", "2.", "3.", "4.", "5."]
-    for folder in re.findall(r"`([\w./]+/)`", page):
+    for folder in re.findall(r"`([\w./]+/)`", "".join(text for _, text in ways)):
         assert (ROOT / folder).is_dir(), folder
     code = "".join(path.read_text() for path in (ROOT / "gzutils").rglob("*.py"))
     for name in ("def network(self", "def show_figure(self", "\nCOURSE = ", "\nFIGURES = "):

@@ -326,6 +326,6 @@ def test_names_that_are_no_pictures_are_left_out(open_data, tmp_path, waits):
 def test_a_local_file_that_is_no_zip(tmp_path):
     (tmp_path / NAME).write_bytes(b"<html>")
     with pytest.raises(
-        TransferError, match=r"images_gz2\.zip: its directory is damaged \(File is not a zip file\); del"
+        TransferError, match=r"images_gz2\.zip: its directory is damaged \(File is not a zip file\); get images"
     ):
         remote_zip.members_of(Path(tmp_path / NAME))

@@ -56,7 +56,7 @@ class Store:
     @property
     def source(self) -> str:
         """Where the galaxies are from: "simulated", "gz2" or "kaggle"; empty where the store's maker did not say."""
-        return self.manifest["source"].get("data", "")
+        return self.manifest.get("source", {}).get("data", "")
 
     @property
     def left_out(self) -> dict[str, int]:

@@ -95,7 +95,7 @@ FAULTS = {
     "zip: foreign compression": (
         archive(lambda path: make_zip(path, [("1.jpg", b"x")], zipfile.ZIP_LZMA)),
         REFUSED,
-        "compressed by a method that Kaggle does not use",
+        "compressed by a method other than deflate",
         AGAIN,
     ),
     # ---- the table of labels
@@ -254,8 +254,8 @@ FAULTS |= {
     "no permission: notebooks": (no_right(work.notebooks), REFUSED, "cannot be written .Permission denied", RIGHT),
     # ---- parameters, before any work
     "PROFILE unknown": (asked(profile="fast"), REFUSED, "PROFILE is 'fast'; choose one of smoke, quick, report, full"),
-    "DATA unknown": (asked(data="mars"), REFUSED, "DATA is 'mars'; choose one of simulated, kaggle"),
-    "DATA_DIR without kaggle": (asked(data_dir="x"), REFUSED, 'DATA_DIR .* goes with DATA = "kaggle"'),
+    "DATA unknown": (asked(data="mars"), REFUSED, "DATA is 'mars'; choose one of simulated, gz2, kaggle"),
+    "DATA_DIR without kaggle": (asked(data_dir="x"), REFUSED, 'DATA_DIR .* goes with DATA = "gz2" or "kaggle"'),
     "GALAXIES too few": (asked(galaxies=4), REFUSED, "GALAXIES is 4; it has to be a whole number, 5 or more"),
     "GALAXIES no number": (asked(galaxies="all"), REFUSED, "GALAXIES is 'all'; it has to be a whole number"),
     "SEED negative": (asked(seed=-1), REFUSED, "SEED is -1; it has to be a whole number, 0 or more"),
