@@ -90,7 +90,8 @@ def measure(seconds: float = 5.0) -> float:
     made = replace(plan.recipe, loss=loss, augmentation=RandomAffine(**PROFILE.augmentation)).made(steps=1)
     trainer = keras.Sequential([made.pop("augmentation"), network])
     trainer.compile(**made)
-    draw, count = np.random.default_rng(0), 16 * plan.recipe.batch_size
+    # So many steps a pass that what a pass costs beside its steps hardly counts.
+    draw, count = np.random.default_rng(0), 64 * plan.recipe.batch_size
     images = draw.integers(0, 256, (count, *network.input_shape[1:]), np.uint8)
     examples = Examples(images, draw.random((count, len(COLUMNS)), np.float32), "")
     batches = Batches(examples, np.arange(count), plan.recipe.batch_size)
