@@ -22,6 +22,7 @@ from gzutils.data.open_data.polite import TransferError
 from gzutils.data.simulation import survey
 from gzutils.data.store import open_store
 from gzutils.decision_tree import QUESTIONS, answered, check_labels, shares_of_counts
+from gzutils.models import saved
 from gzutils.tools.files import NotWritten
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -212,10 +213,4 @@ def test_notebooks_take_galaxy_zoo_2(server, tmp_path):
     run = tmp_path / "runs/smoke-gz2"
     assert json.loads((run / "run.json").read_text())["debiased"] == "willett"
     assert "holds the challenge's test galaxies" in said["09_your_own_galaxies"]
-    assert gz2_learned(run / "02_parallel_cnn/model.keras") == "gz2"
-
-
-def gz2_learned(path):
-    from gzutils.models import saved
-
-    return saved.learned_from(path)
+    assert saved.learned_from(run / "02_parallel_cnn/model.keras") == "gz2"

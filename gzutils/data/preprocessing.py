@@ -25,7 +25,7 @@ from gzutils.data.open_data import gz2
 from gzutils.data.simulation import survey
 from gzutils.data.view import REPORT_VIEW, View
 from gzutils.decision_tree import COLUMNS
-from gzutils.parameters import DATA_SOURCES, WITH_FILES
+from gzutils.parameters import DATA_SOURCES, DEBIASED, WITH_FILES
 from gzutils.tools import files, records, sources
 
 CHUNK = 1024  # images between two points from which an interrupted call goes on
@@ -58,7 +58,7 @@ def find_or_make_raw(
     data_dir: Path | str | None = None,
     galaxies: int | None = None,
     seed: int = 0,
-    debiased: str = "willett",
+    debiased: str = DEBIASED[0],
 ) -> Source:
     """The raw files of a data source, simulated or downloaded where they do not exist yet.
 
@@ -91,7 +91,7 @@ def find_or_make_store(
     galaxies: int | None = None,
     seed: int = 0,
     view: View = REPORT_VIEW,
-    debiased: str = "willett",
+    debiased: str = DEBIASED[0],
 ) -> Path:
     """The store of a data source, made from its raw files where it does not exist yet; arguments as above.
 

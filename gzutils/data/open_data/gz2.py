@@ -19,6 +19,7 @@ from gzutils.data.open_data import gz2_pictures, gz2_tables, remote_zip
 from gzutils.data.open_data.addresses import address
 from gzutils.data.open_data.gz2_tables import Gz2Table
 from gzutils.data.open_data.transfer import fetch_file
+from gzutils.parameters import DEBIASED
 from gzutils.tools import files, records, sources
 
 TABLES = {"willett": "zoo2MainSpecz.csv.gz", "hart": "gz2_hart16.csv.gz"}  # by whose debiased fractions they hold
@@ -97,7 +98,7 @@ def find(
     data_dir: Path | str | None = None,
     galaxies: int | None = None,
     seed: int = 0,
-    debiased: str = "willett",
+    debiased: str = DEBIASED[0],
 ) -> GalaxyZoo2:
     """Finds Galaxy Zoo 2's files, or fetches what lacks: two tables, and so many of the pictures as are wanted.
 

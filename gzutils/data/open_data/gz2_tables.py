@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from gzutils.data.archives import DAMAGE, refusal, shortlist
+from gzutils.data.solutions import MOST_VOTES
 from gzutils.decision_tree import QUESTIONS, answered, constraint_residuals, shares_of_counts
 from gzutils.tools.progress import progress
 
@@ -39,7 +40,6 @@ WILLETT, HART = "Willett et al. 2013", "Hart et al. 2016"
 ROWS = {WILLETT: 243_500, HART: 239_695}  # as published
 KINDS = ("count", "weighted_fraction", "debiased")  # of the numbers that each answer has, those that are read
 CHUNK = 10_000  # rows between two signs of life
-MOST_VOTES = 100_000  # for one answer about one galaxy: far above any
 AGAIN = "delete it and run again, so that it is fetched anew; one of your own (DATA_DIR, --data-dir), get anew yourself"
 
 
