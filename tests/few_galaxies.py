@@ -7,7 +7,7 @@ import matplotlib
 import nbformat
 from IPython.core.interactiveshell import InteractiveShell
 
-from gzutils.course import COURSE
+from gzutils.course import NAMES
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 GIVEN = f'PROFILE = "smoke"\nGALAXIES = {int(sys.argv[1])}\nEPOCHS = 1\nSEEDS = 1'
@@ -17,7 +17,7 @@ def main() -> int:
     """Runs the notebooks that are named, or all; returns how many failed."""
     matplotlib.use("agg")
     failed = 0
-    for name in sys.argv[2:] or COURSE:
+    for name in sys.argv[2:] or NAMES:
         shell = InteractiveShell()
         notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:

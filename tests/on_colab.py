@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 
-from gzutils.course import COURSE, repository
+from gzutils.course import NAMES, repository
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = Path(__file__).with_name("colab_versions.txt")
@@ -107,7 +107,7 @@ class Colab:
 
 def main() -> int:
     """Runs notebooks, each alone; returns 1 where one failed."""
-    names = list(COURSE)
+    names = list(NAMES)
     parser = argparse.ArgumentParser(description="Runs notebooks on machines with Colab's versions, in smoke.")
     parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=f"of {', '.join(names)} (default: all)")
     parser.add_argument("--python", default=sys.executable, help="the machines' Python (default: this one)")

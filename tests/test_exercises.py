@@ -9,9 +9,9 @@ import nbformat
 import pytest
 from exercises import solution_cells, solutions
 
-from gzutils.course import COURSE
+from gzutils.course import NAMES
 
-NOTEBOOKS = [Path(__file__).resolve().parents[1] / "notebooks" / f"{name}.ipynb" for name in COURSE]
+NOTEBOOKS = [Path(__file__).resolve().parents[1] / "notebooks" / f"{name}.ipynb" for name in NAMES]
 TERM = re.compile(r"^- \*\*(.+?)\*\* \((\d\d)\): .+\.$", re.M)
 
 

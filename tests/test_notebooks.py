@@ -12,12 +12,12 @@ import pytest
 from exercises import solution_cells
 from test_quality import parameters_cell
 
-from gzutils.course import COURSE
+from gzutils.course import NAMES
 from gzutils.course.stored_outputs import TIME
 from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in NAMES]
 TAGS = {"parameters", "nbval-check-output", "nbval-skip"}
 
 STORE = "store them anew: ./run_all.sh --store-outputs"
@@ -152,7 +152,7 @@ def test_every_cell_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("galaxies", "notebooks"), [(5, COURSE), (12, ["06_constraint_test"]), (28, ["06_constraint_test"])]
+    ("galaxies", "notebooks"), [(5, NAMES), (12, ["06_constraint_test"]), (28, ["06_constraint_test"])]
 )
 def test_notebooks_run_with_few_galaxies(tmp_path, galaxies, notebooks):
     """All with the fewest that there may be; the study failed below 32. By hand: tests/few_galaxies.py 12, and 28."""

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from gzutils.course import COURSE, pages
+from gzutils.course import NAMES, pages
 from gzutils.models import networks as networks_table
 from gzutils.models import shipped
 from gzutils.models.networks import GALAXIES_START
@@ -252,7 +252,7 @@ def test_a_notebooks_page_needs_nothing_from_elsewhere(run):
 
 
 def test_every_formula_of_the_course_can_be_drawn(tmp_path):
-    for path in (ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE):
+    for path in (ROOT / "notebooks" / f"{name}.ipynb" for name in NAMES):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
                 assert "<code>" not in pages._offline_text(cell.source), cell.source

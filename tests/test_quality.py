@@ -9,11 +9,11 @@ import nbformat
 import pytest
 
 import gzutils
-from gzutils.course import COURSE
+from gzutils.course import NAMES
 from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in NAMES]
 PAGES = [ROOT / name / "README.md" for name in (".", "data", "notebooks", "tests/benchmarks")]
 TOP_LEVEL = {
     "README.md", "requirements.txt", "constraints.txt", "pyproject.toml", "LICENSE", "run_all.sh",

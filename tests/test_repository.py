@@ -9,10 +9,10 @@ import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from gzutils.course import COURSE, colab, repository
+from gzutils.course import NAMES, colab, repository
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in COURSE]
+NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in NAMES]
 COMMAND = "run python -m gzutils.course.repository"
 
 

@@ -12,3 +12,6 @@ COURSE = (
     "08_results",
     "09_your_own_galaxies",
 )
+# Beyond the report, each on top of the course: `./run_all.sh --all`, or one by its number.
+FURTHER = ()
+NAMES = COURSE + FURTHER

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from gzutils import parameters
-from gzutils.course import COURSE
+from gzutils.course import COURSE, FURTHER
 from gzutils.profiles import PROFILES
 
 
-def parse(arguments: list[str] | None = None, course: tuple[str, ...] = COURSE) -> argparse.Namespace:
+def parse(
+    arguments: list[str] | None = None, course: tuple[str, ...] = COURSE, further: tuple[str, ...] = FURTHER
+) -> argparse.Namespace:
     """The options as a namespace: profile, data, data_dir, debiased, galaxies, seed, run, precision, devices, only,
-    start, fresh, store_outputs; and `chosen`, the names of the course's notebooks that are to run.
+    start, all, fresh, store_outputs; and `chosen`, the names of the notebooks that are to run: of the course, or of
+    those beyond it, which run where they are asked for.
 
     Wrong options end the program with one sentence that says why.
     """
@@ -77,6 +80,7 @@ def parse(arguments: list[str] | None = None, course: tuple[str, ...] = COURSE) 
     )
     parser.add_argument("--only", metavar="NOTEBOOK", help="only this notebook, by number or name: 02")
     parser.add_argument("--from", dest="start", metavar="NOTEBOOK", help="this notebook and those after it")
+    parser.add_argument("--all", action="store_true", help="also the notebooks beyond the report, from 10 on")
     parser.add_argument("--fresh", action="store_true", help="delete the run's earlier results first")
     parser.add_argument(
         "--store-outputs",
@@ -93,10 +97,10 @@ def parse(arguments: list[str] | None = None, course: tuple[str, ...] = COURSE) 
     stored = (options.profile, options.data, options.galaxies, options.seed) == ("quick", "simulated", None, 0)
     if options.store_outputs and not stored:
         parser.error("--store-outputs goes with the profile quick on simulated galaxies, with seed 0")
-    if options.only is not None and options.start is not None:
-        parser.error("--only and --from exclude each other")
+    if options.only is not None and (options.start is not None or options.all):
+        parser.error("--only and --from or --all exclude each other")
     try:
-        options.chosen = _chosen(course, options.only, options.start)
+        options.chosen = _chosen(course, further, options.only, options.start, options.all)
     except ValueError as error:
         parser.error(str(error))
     seed = f"-seed-{options.seed}" if options.seed else ""
@@ -104,14 +108,19 @@ def parse(arguments: list[str] | None = None, course: tuple[str, ...] = COURSE) 
     return options
 
 
-def _chosen(course: tuple[str, ...], only: str | None, start: str | None) -> tuple[str, ...]:
-    wanted = start if only is None else only
+def _chosen(
+    course: tuple[str, ...], further: tuple[str, ...], only: str | None, start: str | None, everything: bool
+) -> tuple[str, ...]:
+    wanted, notebooks = start if only is None else only, course + further
     if wanted is None:
-        return course
-    places = [place for place, name in enumerate(course) if name.startswith(Path(wanted).stem)]
-    if len(places) != 1:
-        raise ValueError(f'"{wanted}" names {len(places)} notebooks; there are {", ".join(course)}')
-    return course[places[0] : places[0] + 1] if start is None else course[places[0] :]
+        return notebooks if everything else course
+    named = [name for name in notebooks if name.startswith(Path(wanted).stem)]
+    if len(named) != 1:
+        raise ValueError(f'"{wanted}" names {len(named)} notebooks; there are {", ".join(notebooks)}')
+    if start is None:
+        return (named[0],)
+    end = len(course) if named[0] in course and not everything else len(notebooks)
+    return notebooks[notebooks.index(named[0]) : end]
 
 
 def _existing_path(text: str) -> Path:

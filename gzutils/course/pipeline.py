@@ -1,4 +1,4 @@
-"""All notebooks in order, headless, with papermill: what `run_all.sh` calls.
+"""The notebooks in order, headless, with papermill: what `run_all.sh` calls.
 
 A notebook that finished is skipped on the next call while its own cells, the modules of this package that it imports
 (directly or by way of others), its parameters, the raw data and what it reads of other notebooks are unchanged, and all
@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-from gzutils.course import COURSE
+from gzutils.course import COURSE, FURTHER
 from gzutils.course.command_line import parse
 from gzutils.course.stored_outputs import small_png, store_outputs
 from gzutils.models.networks import TRAINED
@@ -35,11 +35,11 @@ README_PICTURE = "02_parallel_cnn/figures/predicted_and_voted.png"
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the notebooks that the command line names. Returns 0, or 1 where one failed."""
-    options = parse(arguments, COURSE)
+    options = parse(arguments, COURSE, FURTHER)
     from gzutils.course import pace, pages
 
-    notebooks = [NOTEBOOKS / f"{name}.ipynb" for name in COURSE]
-    if missing := [notebook.name for notebook in notebooks if not notebook.is_file()]:
+    course, further = ([NOTEBOOKS / f"{name}.ipynb" for name in names] for names in (COURSE, FURTHER))
+    if missing := [notebook.name for notebook in course + further if not notebook.is_file()]:
         sys.exit(f"run_all.sh: {NOTEBOOKS} lacks {', '.join(missing)}; get the kit whole again")
     chosen = [NOTEBOOKS / f"{name}.ipynb" for name in options.chosen]
     parameters = {
@@ -68,9 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
             except KeyboardInterrupt:
                 interrupted = True
                 print("\nInterrupted. What is done stays; the same command goes on from there.", flush=True)
-            if not all(_is_up_to_date(notebook, parameters, run) for notebook in notebooks if notebook.stem == RESULTS):
-                pages.write_results_so_far(run, notebooks)
-            index = pages.write_pages(run, notebooks)
+            if not all(_is_up_to_date(notebook, parameters, run) for notebook in course if notebook.stem == RESULTS):
+                pages.write_results_so_far(run, course)
+            asked = [one for one in further if one in chosen or (run / "notebooks" / one.name).is_file()]
+            index = pages.write_pages(run, course + asked)
     except (files.Busy, files.NotWritten) as problem:
         sys.exit(f"run_all.sh: {problem}")
     except KeyboardInterrupt:  # while the pages were written

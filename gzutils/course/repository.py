@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-from gzutils.course import COURSE
+from gzutils.course import NAMES
 from gzutils.tools.files import write_text
 
 ADDRESS = "https://github.com/YOUR.ACCOUNT/galaxy-zoo-kit"
@@ -72,7 +72,7 @@ def write_everywhere(root: Path, address: str, branch: str) -> list[Path]:
     if not re.fullmatch(r"[\w./-]+", branch):
         raise ValueError(f"{branch!r} is not the name of a branch, tag or commit")
     texts = {
-        path: _notebook(path, address, branch) for path in (root / "notebooks" / f"{name}.ipynb" for name in COURSE)
+        path: _notebook(path, address, branch) for path in (root / "notebooks" / f"{name}.ipynb" for name in NAMES)
     }
     readme = (root / "README.md").read_text(encoding="utf-8")
     readme = COLAB_LINK.sub(colab_link(address, branch), readme)

@@ -103,7 +103,7 @@ def notebooks(folder: Path) -> int:
         for name, needed in needs.items():
             write_notebook(place / f"{name}.ipynb", NOTEBOOK.format(name=name), needs=needed)
     # Undone afterwards: some tests call this in their own process, where others need the real course.
-    with mock.patch.multiple(pipeline, ROOT=folder, NOTEBOOKS=place, COURSE=tuple(needs)):
+    with mock.patch.multiple(pipeline, ROOT=folder, NOTEBOOKS=place, COURSE=tuple(needs), FURTHER=()):
         return pipeline.main(["--profile", "smoke"])
 
 
