@@ -188,9 +188,26 @@ def test_a_place_that_is_not_there_is_said_to_be_none(tmp_path):
         preprocessing.find_or_make_store("gz2", tmp_path / "data", tmp_path / "nowhere")
 
 
+def test_a_picture_that_cannot_be_used_is_named_as_its_file_is(server, tmp_path):
+    """The fault: it was named by its galaxy's object id, and no file is called so."""
+    source = preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=60)
+    asset, galaxy = source.table.asset_ids[5], source.table.object_ids[5]
+    path = tmp_path / "gz2/images" / f"{asset}.jpg"
+    path.write_bytes(path.read_bytes()[:-100])
+    store = preprocessing.build_store(source, tmp_path / "store")
+    rejected = json.loads((store / "manifest.json").read_text())["rejected"]
+    assert list(rejected) == [str(galaxy)]
+    assert rejected[str(galaxy)].startswith(f"{asset}.jpg: damaged JPEG")
+
+
 def test_what_was_read_of_the_tables_is_kept_and_a_damaged_copy_is_named(server, tmp_path, monkeypatch):
     preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=60)
     (kept,) = (tmp_path / "gz2").glob("zoo2MainSpecz-*.npz")
+    other = kept.with_name("zoo2MainSpecz-00000000.npz")
+    kept.rename(other)  # 75 MB for all of Galaxy Zoo 2, which no code would read again
+    preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=60)
+    assert kept.is_file()
+    assert not other.exists()
     monkeypatch.setattr(gz2_tables, "read", lambda *paths: pytest.fail("the tables were read twice"))
     assert preprocessing.find_or_make_raw("gz2", tmp_path, galaxies=60).table.noted
     kept.write_bytes(kept.read_bytes()[:1000])

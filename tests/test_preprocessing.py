@@ -286,8 +286,8 @@ def test_rejected_images_are_listed_with_their_reason_and_the_other_rows_still_m
     check_rows(store, source, kept)
     manifest = load(store)[3]
     assert list(manifest["rejected"]) == ["100023", "100053"]
-    assert manifest["rejected"]["100023"] == "not a JPEG file"
-    assert manifest["rejected"]["100053"].startswith("damaged JPEG: image file is truncated")
+    assert manifest["rejected"]["100023"] == "100023.jpg: not a JPEG file"
+    assert manifest["rejected"]["100053"].startswith("100053.jpg: damaged JPEG: image file is truncated")
     assert manifest["galaxies"] == 8
 
 
@@ -372,7 +372,7 @@ def test_more_stop_the_call_every_time_until_the_files_are_mended(forty, tmp_pat
             build_store(forty, tmp_path / "store")
         message = str(error.value)
         assert message.startswith(f"{forty.training_images.path}: ")
-        assert "the first is 3.jpg (424x424 pixels, mode L; expected 424x424 RGB)" in message
+        assert "the first is 3.jpg: 424x424 pixels, mode L; expected 424x424 RGB" in message
         assert "get them anew" in message
         assert not (tmp_path / "store").exists()
     for i in range(3, 14):

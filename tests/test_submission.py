@@ -113,7 +113,7 @@ def test_the_number_of_rows_is_said_and_a_damaged_image_named(tmp_path, model, m
     assert made.galaxies == 3
     assert set(made.rejected) == {str(i) for i in IDS[3:5]}
     assert "3 galaxies, where Kaggle expects 79,975" in made.summary
-    assert f"left out as unreadable: 2, the first {IDS[3]}.jpg (damaged" in made.summary
+    assert f"left out as unreadable: 2, the first is {IDS[3]}.jpg: damaged" in made.summary
     monkeypatch.setattr(submission, "TEST_GALAXIES", 3)
     assert "expects" not in made.summary
 

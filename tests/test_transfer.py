@@ -195,6 +195,7 @@ def test_a_small_answer_that_is_cut_off_is_asked_for_again(table, waits):
     assert transfer.get(NAME) == DATA
     table.spoil(NAME, cut_after=1000, times=100)
     assert "the connection broke 5 times in a row; run again later" in refused(transfer.get, NAME)
+    assert waits == [1, 1, 2, 4, 8], "no wait after the last of five"
 
 
 # ---- whole files

@@ -21,7 +21,7 @@ CHUNK = 512  # galaxies between two points from which an interrupted call goes o
 
 @dataclass(frozen=True)
 class Submission:
-    """What was written: the file, its galaxies, and the images that could not be used (GalaxyID -> reason)."""
+    """What was written: the file, its galaxies, and the images that could not be used (GalaxyID -> file and reason)."""
 
     path: Path
     galaxies: int
@@ -34,8 +34,8 @@ class Submission:
         if self.galaxies != TEST_GALAXIES:
             text += f", where Kaggle expects {TEST_GALAXIES:,}: it will not take this file"
         if self.rejected:
-            galaxy, reason = next(iter(self.rejected.items()))
-            text += f"; left out as unreadable: {len(self.rejected)}, the first {galaxy}.jpg ({reason})"
+            first = next(iter(self.rejected.values()))
+            text += f"; left out as unreadable: {len(self.rejected)}, the first is {first}"
         return text + "."
 
 
@@ -92,8 +92,8 @@ def make(
     shares = np.load(partial)
     kept = ~np.isnan(shares).any(axis=1)
     if not kept.any():
-        galaxy, reason = next(iter(rejected.items()))
-        raise ChallengeError(f"{images.path}: none of its images can be used, the first is {galaxy}.jpg ({reason})")
+        first = next(iter(rejected.values()))
+        raise ChallengeError(f"{images.path}: none of its images can be used, the first is {first}")
     write_submission(path, galaxy_ids[kept], shares[kept])
     for left in path.parent.glob(f"{path.stem}-*.partial.npy"):  # also what other models left half done
         left.unlink()

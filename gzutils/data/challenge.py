@@ -83,6 +83,11 @@ class Images:
             raise refusal(self.path, f"the image of galaxy {galaxy_id} is larger than {IMAGE_LIMIT:,} bytes")
         return data
 
+    def file_name(self, galaxy_id: int) -> str:
+        """The name of one galaxy's file, which a catalogue may have under another number than the galaxy's."""
+        member = self._index()[int(galaxy_id)]
+        return member.name if isinstance(member, Path) else member.filename.rpartition("/")[2]
+
     def identity(self) -> dict[str, Any]:
         """What changes when the images change, JSON-like and without the place where they lie.
 

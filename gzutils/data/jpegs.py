@@ -132,7 +132,7 @@ def preprocessed(
 
     Yields:
         An iterator. For each chunk of n galaxies, it gives their rows, (n,) int; which of them can be used, (n,) bool;
-        the pixels of these, (usable, side, side, 3) uint8; and why the others cannot, GalaxyID -> reason.
+        the pixels of these, (usable, side, side, 3) uint8; and why the others cannot, GalaxyID -> file and reason.
 
     Raises:
         RuntimeError: a process was killed.
@@ -167,5 +167,5 @@ def _preprocess_all(images: Images, view: View, galaxy_ids: np.ndarray) -> list[
         try:
             found.append(preprocess(images.read(galaxy_id), view))
         except ValueError as error:
-            found.append(str(error))
+            found.append(f"{images.file_name(galaxy_id)}: {error}")
     return found

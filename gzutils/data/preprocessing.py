@@ -175,11 +175,10 @@ def build_store(
             files.write_array(partial / "status.npy", status)
             if len(reasons) > max(10, max_rejected * len(galaxy_ids)) or len(reasons) == len(galaxy_ids):
                 shutil.rmtree(partial)  # so that the next call looks at mended files anew
-                galaxy, reason = next(iter(reasons.items()))
                 raise ChallengeError(
                     f"{source.training_images.path}: {len(reasons)} of the first {np.count_nonzero(status)} images "
-                    f"cannot be used, the first is {galaxy}.jpg ({reason}); they are damaged or of another kind, get "
-                    f"them anew"
+                    f"cannot be used, the first is {next(iter(reasons.values()))}; they are damaged or of another "
+                    f"kind, get them anew"
                 )
     kept = status == DONE
     arrays = {"galaxy_ids.npy": galaxy_ids[kept], "labels.npy": labels[label_rows][kept].astype(np.float32)}

@@ -153,6 +153,9 @@ def _table(labels: Path, mapping: Path, folder: Path) -> Gz2Table:
         said = json.dumps({name: getattr(table, name) for name in SAID})
         with files.whole_file(kept) as beside, open(beside, "wb") as file:
             np.savez(file, said=np.array(said), **{name: getattr(table, name) for name in ARRAYS})
+        for older in folder.glob(f"{kept.name.split('-')[0]}-*.npz"):
+            if older != kept:  # read by other code, or of other files
+                older.unlink(missing_ok=True)
     try:
         with np.load(kept) as there:  # which never unpickles anything
             said = json.loads(str(there["said"]))

@@ -46,9 +46,10 @@ def get(name_or_url: str, params: dict[str, str] | None = None) -> bytes:
     """
     url = address(name_or_url).url if name_or_url in ADDRESSES else name_or_url
     for failures in range(TRIES):
+        if failures:
+            polite.PACE.pause(2 ** (failures - 1), f"{host_of(url)} broke off")
         with ask(url, params=params) as answer, contextlib.suppress(requests.RequestException):
             return answer.content
-        polite.PACE.pause(2**failures, f"{host_of(url)} broke off")
     raise _broke_off(url)
 
 
