@@ -7,11 +7,13 @@ has a margin of 0 or more, the rule throws the galaxy away.
 
 Dai and Tong 2019, https://arxiv.org/abs/1807.10406: five classes of the challenge's galaxies. Their thresholds stand in
 public code by others, which holds them against the challenge's columns as they are, that is, shares of all volunteers.
-Lin et al. 2022, https://arxiv.org/abs/2110.01024: eight classes of Galaxy Zoo 2; their thresholds could not be verified,
-and the rule here, half of those who were asked at every question, is ours. Schneider et al. 2023,
-https://doi.org/10.3389/fspas.2023.1197358: four classes; their number of galaxies is that of Nair and Abraham's, to whom
-an expert gave the classes. Galaxy Zoo never asks for "lenticular", so this rule too is ours: a stand-in, on other
-galaxies.
+
+Lin et al. 2022, https://arxiv.org/abs/2110.01024: eight classes of Galaxy Zoo 2. Their thresholds could not be
+verified, and the rule here, half of those who were asked at every question, is ours.
+
+Schneider et al. 2023, https://doi.org/10.3389/fspas.2023.1197358: four classes. Their number of galaxies is that of
+Nair and Abraham's, to whom an expert gave the classes. Galaxy Zoo never asks for "lenticular", so this rule too is
+ours: a stand-in, on other galaxies.
 """
 
 from dataclasses import dataclass
@@ -57,7 +59,7 @@ class Rule:
     """A study's classes, in the order in which they are tried: a galaxy that fits several gets the first.
 
     name: its key. study: for people. whose: where the thresholds are from, in a sentence. counts: the study's galaxies
-    by class, empty where it does not say; counted: what it counts there.
+    by class, empty where it does not say; counted: what it counts there. accuracy: of its network on test galaxies.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Rule:
     classes: tuple[HardClass, ...]
     counts: tuple[int, ...] = ()
     counted: str = ""
+    accuracy: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,6 +132,7 @@ RULES = {
             dai_tong_classes(of_asked=False),
             (8434, 8069, 578, 3903, 7806),
             "galaxies of the challenge",
+            0.952083,
         ),
         Rule(
             "lin",
@@ -137,6 +141,7 @@ RULES = {
             _rule_for_lin(),
             (1361, 3769, 21683, 25111, 4766, 10436, 13029, 19653),
             "training galaxies, of Galaxy Zoo 2",
+            0.8055,
         ),
         Rule(
             "schneider",

@@ -18,7 +18,7 @@ def linear_attention(tokens, mixtures: int, heads: int, name: str):
     softmax(Q (E K)' / sqrt(D / heads)) (F V), with E and F (mixtures, T) learned (Wang et al. 2020, Equation 7). With
     both the identity it is full attention: nothing else differs.
     """
-    count, width = tokens.shape[1:]
+    width = tokens.shape[-1]
 
     def mixed(part: str):
         return layers.EinsumDense("ntd,tk->nkd", (mixtures, width), name=f"{name}_mixed_{part}")(tokens)
