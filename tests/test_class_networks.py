@@ -1,4 +1,4 @@
-"""The three networks that give one class: sizes counted by hand, linear attention, and that they learn and are saved."""
+"""The three networks that give one class: sizes counted by hand, linear attention, learning, saving."""
 
 from dataclasses import replace
 
@@ -69,7 +69,9 @@ def test_resnet26s_bottlenecks_normalise_before_they_convolve_and_drop_between()
     order = [layer.name for layer in resnet26(width=0.03125).layers if layer.name.startswith("stage_2_block_2")]
     kinds = [name.removeprefix("stage_2_block_2_") for name in order]
     assert [name for name in kinds if name != "add"] == [
-        "norm_1", "relu_1", "conv_1", "norm_2", "relu_2", "dropout_1", "conv_2", "norm_3", "relu_3", "dropout_2", "conv_3"
+        "norm_1", "relu_1", "conv_1",
+        "norm_2", "relu_2", "dropout_1", "conv_2",
+        "norm_3", "relu_3", "dropout_2", "conv_3",
     ]  # fmt: skip
 
 

@@ -5,8 +5,8 @@
 
 FOLDER holds a JPEG for each galaxy, `GalaxyID.jpg`; of one with 424x424 pixels the middle 210 are kept, any other is
 kept whole. FILE.csv has the columns GalaxyID and class5: 0 round, 1 in-between, 2 cigar, 3 edge-on, 4 spiral. Without
-`--model` the network learns from 80 % of them (a fifth of these chooses the epoch) and is tested on the rest. With it, a
-network trained elsewhere is tested on all: one that says five classes, or one that says the 37 shares, which become
+`--model` the network learns from 80 % of them (a fifth of these chooses the epoch) and is tested on the rest. With it,
+a network trained elsewhere is tested on all: one that says five classes, or one that says the 37 shares, which become
 classes by Dai & Tong's rule (`gzutils/hard_classes.py`).
 """
 
@@ -74,8 +74,8 @@ def read_images(folder: Path, ids: np.ndarray, side: int) -> np.ndarray:
     if missing:
         first = ", ".join(f"{name}.jpg" for name in missing[:SHOWN])
         raise ValueError(
-            f"{len(missing):,} of {len(ids):,} galaxies of the table have no picture in {folder}, such as {first}; name "
-            f"the folder that they are in, or take them out of the table"
+            f"{len(missing):,} of {len(ids):,} galaxies of the table have no picture in {folder}, such as {first}; "
+            f"name the folder that they are in, or take them out of the table"
         )
     seen, damaged = np.empty((len(ids), side, side, 3), np.uint8), []
     for row, name in enumerate(progress(names, "Reading", len(names), "pictures")):
@@ -86,8 +86,8 @@ def read_images(folder: Path, ids: np.ndarray, side: int) -> np.ndarray:
     if damaged:
         first = "; ".join(damaged[:SHOWN])
         raise ValueError(
-            f"{len(damaged):,} of {len(ids):,} pictures in {folder} cannot be used: {first}; get them anew, or take them "
-            f"out of the table"
+            f"{len(damaged):,} of {len(ids):,} pictures in {folder} cannot be used: {first}; get them anew, or take "
+            f"them out of the table"
         )
     return seen
 
@@ -171,8 +171,8 @@ def say(predicted: np.ndarray, classes: np.ndarray) -> str:
             *lines,
             f"always saying {rule.names[frequent]!r}: {table.sum(axis=1)[frequent] / len(classes):.2%}",
             f"balanced accuracy {classification.balanced_accuracy(table):.2%}",
-            f"accuracy {accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}) of {len(classes):,} galaxies: {where} the "
-            f"{rule.accuracy:.2%} of Dai & Tong, on 2,879 others",
+            f"accuracy {accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}) of {len(classes):,} galaxies: {where} "
+            f"the {rule.accuracy:.2%} of Dai & Tong, on 2,879 others",
         ]
     )
 
