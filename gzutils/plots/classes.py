@@ -38,6 +38,7 @@ def rule_on_shares(shares: np.ndarray, rule: Rule) -> Figure:
     for one in axes.ravel()[len(conditions) :]:
         one.axis("off")
     handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.supxlabel("share of the volunteers", fontsize=9.5)
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / figure.get_figheight()))
     figure.legend(handles, labels, loc="upper center", ncols=3, fontsize=9)
     return figure
@@ -58,7 +59,7 @@ def class_shares(ours: dict[str, pd.Series], papers: dict[str, pd.Series]) -> Fi
             there = papers[study]
             one.plot(100 * there / there.sum(), places, "D", color=style.VERMILION, label="in the paper")
         one.set_yticks(places, counts.index, fontsize=8.5)
-        one.set(ylim=(max(heights) - 0.4, -0.6), xlabel="of 100 that have a class")
+        one.set(ylim=(max(heights) - 0.4, -0.6), xlabel="% of those with a class")
         one.set_title(study, fontsize=10)
         one.tick_params(axis="y", length=0)
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -73,24 +74,25 @@ def confusions(tables: dict[str, np.ndarray], names: dict[str, tuple[str, ...]])
     Args:
         tables: by title, (classes, classes) each. names: of the classes, by the same titles.
     """
-    sizes = [len(table) for table in tables.values()]
-    figure, axes = plt.subplots(
-        1, len(tables), figsize=(style.WIDTH, 4.3), width_ratios=[size + 2 for size in sizes], squeeze=False
-    )
-    for one, (title, table) in zip(axes[0], tables.items(), strict=True):
+    columns = min(2, len(tables))
+    rows = -(-len(tables) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(style.WIDTH, 4.4 * rows), squeeze=False)
+    for one in axes.ravel()[len(tables) :]:
+        one.axis("off")
+    for one, (title, table) in zip(axes.ravel(), tables.items(), strict=False):
         shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
         one.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(table):
             if count:
                 colour = "white" if shares[row, column] > 0.6 else "black"
-                one.text(column, row, count, ha="center", va="center", fontsize=7.5, color=colour)
+                one.text(column, row, count, ha="center", va="center", fontsize=8.5, color=colour)
         places = np.arange(len(table))
-        one.set_xticks(places, names[title], rotation=90, fontsize=7.5)
-        one.set_yticks(places, names[title], fontsize=7.5)
+        one.set_xticks(places, names[title], rotation=45, ha="right", rotation_mode="anchor", fontsize=8.5)
+        one.set_yticks(places, names[title], fontsize=8.5)
         one.tick_params(length=0)
-        one.set_xlabel("the network says", fontsize=8.5)
-        one.set_title(title, fontsize=10)
-    axes[0, 0].set_ylabel("the volunteers' class", fontsize=8.5)
+        one.set_xlabel("the network says", fontsize=9)
+        one.set_ylabel("the volunteers' class", fontsize=9)
+        one.set_title(title, fontsize=10.5)
     figure.tight_layout()
     return figure
 
