@@ -62,6 +62,10 @@ class Profile:
     augmentation: dict = field(default_factory=dict)
 
 
+def _adam(learning_rate: float) -> dict:
+    return {"class_name": "Adam", "config": {"learning_rate": learning_rate}}
+
+
 LAMBDAS = (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)  # the report's
 REPORT = Profile(
     name="report",
@@ -74,6 +78,10 @@ REPORT = Profile(
         "vgg16": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "report"}),
         "resnet50": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "report"}),
         "simple_cnn": Plan(Recipe(epochs=30, patience=30, batch_size=64)),
+        # Of their schedules only the Linformer's learning rate could be verified.
+        "resnet26": Plan(Recipe(epochs=100, patience=20)),
+        "linformer": Plan(Recipe(epochs=100, patience=20, optimizer=_adam(0.0003))),
+        "alexnet": Plan(Recipe(epochs=100, patience=20, optimizer=_adam(0.0001))),
     },
     constraint_study=Study(2, LAMBDAS, LAMBDAS, seeds=3),
 )
@@ -92,6 +100,9 @@ PROFILES = {
             "vgg16": Plan(SECONDS, {"input_scaling": "imagenet", "enlarge_to": 32}, feature_copies=1),
             "resnet50": Plan(SECONDS, {"input_scaling": "imagenet", "enlarge_to": 32}, feature_copies=1),
             "simple_cnn": Plan(SECONDS, {"width": 0.125}),
+            "resnet26": Plan(SECONDS, {"width": 0.0625, "batch_norm_momentum": 0.9}),
+            "linformer": Plan(SECONDS, {"depth": 1}),
+            "alexnet": Plan(SECONDS, {"width": 0.03125}),
         },
         constraint_study=Study(1, (0.001, 1.0), (1.0,), seeds=2),
         augmentation=TURNED,
@@ -121,6 +132,13 @@ PROFILES = {
                 feature_copies=0,
             ),
             "simple_cnn": Plan(Recipe(epochs=3, patience=3, batch_size=32), {"width": 0.5}),
+            "resnet26": Plan(
+                Recipe(epochs=12, patience=12, batch_size=32, cosine=True), {"width": 0.125, "batch_norm_momentum": 0.9}
+            ),
+            "linformer": Plan(Recipe(epochs=12, patience=12, batch_size=32, cosine=True), {"depth": 2}),
+            "alexnet": Plan(
+                Recipe(epochs=12, patience=12, batch_size=32, optimizer=_adam(0.0005), cosine=True), {"width": 0.125}
+            ),
         },
         constraint_study=Study(1, LAMBDAS, (0.001, 1.0), seeds=2),
         augmentation=TURNED,

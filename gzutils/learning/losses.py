@@ -1,4 +1,6 @@
-"""The report's loss: mean squared error plus the decision tree's constraints (section 6.2, Equation 2)."""
+"""The report's loss, mean squared error plus the decision tree's constraints (section 6.2, Equation 2); and others."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import ops
@@ -31,3 +33,32 @@ class ConstrainedMeanSquaredError(keras.losses.Loss):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "weight": self.weight, "constraints": self.constraints}
+
+
+@keras.saving.register_keras_serializable("gzutils")
+class WeightedCrossEntropy(keras.losses.Loss):
+    """The cross-entropy of one class a galaxy, -log of its class's probability, times a weight of that class.
+
+    Args:
+        class_weights: one a class, 0 or more, see `hard_classes.class_weights`; None: each counts as it comes.
+
+    Raises:
+        ValueError: a weight is negative or no number.
+    """
+
+    def __init__(self, class_weights: Sequence[float] | None = None, name: str = "weighted_cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
+        if not all(0 <= weight < float("inf") for weight in self.class_weights or []):
+            raise ValueError(f"the classes' weights are {self.class_weights}; each has to be a number, 0 or more")
+
+    def call(self, y_true, y_pred):
+        """The loss of each galaxy: classes (N,) or (N, 1) and probabilities (N, classes) -> (N,)."""
+        classes = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        loss = ops.sparse_categorical_crossentropy(classes, y_pred)
+        if self.class_weights is None:
+            return loss
+        return loss * ops.take(ops.convert_to_tensor(self.class_weights, dtype=loss.dtype), classes)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "class_weights": self.class_weights}

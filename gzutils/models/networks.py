@@ -47,5 +47,8 @@ NETWORKS = {
         Network("vgg16", "VGG16", "04_vgg16", "pretrained", pretrained=True),
         Network("resnet50", "ResNet50", "05_resnet50", "pretrained", pretrained=True),
         Network("simple_cnn", "Simple CNN", "06_constraint_test", "simple_cnn"),
+        Network("resnet26", "ResNet-26", "12_hard_classes", "resnet26"),
+        Network("linformer", "Linformer", "12_hard_classes", "linformer"),
+        Network("alexnet", "AlexNet", "12_hard_classes", "alexnet"),
     )
 }
