@@ -47,5 +47,6 @@ NETWORKS = {
         Network("vgg16", "VGG16", "04_vgg16", "pretrained", pretrained=True),
         Network("resnet50", "ResNet50", "05_resnet50", "pretrained", pretrained=True),
         Network("simple_cnn", "Simple CNN", "06_constraint_test", "simple_cnn"),
+        Network("bayesian_cnn", "Bayesian CNN", "11_bayesian", "bayesian_cnn"),
     )
 }
