@@ -93,7 +93,7 @@ def test_true_shares_drawn_from_the_concentrations_are_covered_as_often_as_they_
     passes = some_passes("dirichlet_multinomial", 1, galaxies)
     own = passes.outputs[0, :, 3:5]
     truth = rng.beta(own[:, 0], own[:, 1])
-    drawn = posteriors.draws_of_share(passes, "Class2.1", a_pass=400)
+    drawn = posteriors.draws_of_share(passes, "Class2.1", count=400)
     np.testing.assert_allclose(posteriors.coverage_of_share(drawn, truth).mean(axis=0), posteriors.LEVELS, atol=0.025)
 
 

@@ -135,7 +135,7 @@ def coverage_of_votes(posterior: np.ndarray, votes: np.ndarray, levels: tuple[fl
     return np.clip(np.stack(within, axis=1) / width[:, None], 0, 1)
 
 
-def draws_of_share(passes: Passes, column: str, a_pass: int = 50, seed: int = 0) -> np.ndarray:
+def draws_of_share(passes: Passes, column: str, count: int = 400, seed: int = 0) -> np.ndarray:
     """Draws from the posterior of the share that infinitely many volunteers would give an answer: (draws, n).
 
     Of a multinomial network a pass says one number, so its draws are the passes themselves.
@@ -145,14 +145,19 @@ def draws_of_share(passes: Passes, column: str, a_pass: int = 50, seed: int = 0)
         return shares(passes)[..., place]
     outputs = passes.outputs.astype(np.float64)
     rest = outputs[..., question_of(column).slice].sum(axis=-1) - outputs[..., place]
+    a_pass = -(-count // len(outputs))
     drawn = np.random.default_rng(seed).beta(outputs[..., place], rest, (a_pass, *rest.shape))
     return drawn.reshape(-1, rest.shape[1])
 
 
 def coverage_of_share(drawn: np.ndarray, truth: np.ndarray, levels: tuple[float, ...] = LEVELS) -> np.ndarray:
-    """Whether the true share lies in the central credible intervals of the draws (draws, n): (n, levels) of 0 and 1."""
-    limits = [np.quantile(drawn, [(1 - one) / 2, (1 + one) / 2], axis=0) for one in levels]
-    return np.stack([(low <= truth) & (truth <= high) for low, high in limits], axis=1).astype(np.float64)
+    """Whether the true share (n,) lies in the central credible intervals of the draws (draws, n): (n, levels), 0 or 1.
+
+    One draw alone is an interval of no width, which holds nothing.
+    """
+    below = (drawn < truth).mean(axis=0)
+    inside = [np.abs(below - 0.5) < level / 2 for level in levels]
+    return np.stack(inside, axis=1).astype(np.float64)
 
 
 def expected_error(posterior: np.ndarray, votes: np.ndarray, asked: np.ndarray) -> tuple[float, float]:
@@ -169,6 +174,48 @@ def sharpness(posterior: np.ndarray, asked: np.ndarray, level: float = 0.8) -> f
     """The mean width of the credible intervals, as a share of those asked; the smaller, the more is said."""
     low, high = interval_of_votes(posterior, level)
     return float(np.mean((high - low + 1) / (np.asarray(asked) + 1)))
+
+
+def judge(passes: Passes, votes: np.ndarray, truth: np.ndarray | None = None, least: int = 5) -> dict:
+    """How good a network's posteriors are, over all answers of the questions that enough volunteers were asked.
+
+    Args:
+        votes: whole numbers (n, 37). truth: the kit's 37 true probabilities of the galaxies, (n, 37), where known.
+        least: so many have to be asked a question of a galaxy for it to count.
+
+    Returns:
+        `coverage`, of the votes, and `coverage_of_truth`, of the true shares (or None), by level of `LEVELS`;
+        `log_likelihood`, the sum over the questions, the mean of the galaxies, in nats; `foretold_error` and `error`,
+        see `expected_error`; `sharpness`, the mean width of the 80 % intervals as a share of those asked.
+    """
+    reached = answered(votes)
+    of_votes, of_truth, errors, widths = [], [], [], []
+    for place, column in enumerate(COLUMNS):
+        own = question_of(column)
+        some = np.flatnonzero(reached[:, own.number - 1] >= least)
+        if not len(some):
+            continue
+        these, asked, given = passes.of(some), reached[some, own.number - 1], votes[some, place]
+        posterior = posterior_of_votes(these, column, asked)
+        of_votes.append(coverage_of_votes(posterior, given))
+        errors += [expected_error(posterior, given, asked)] * len(some)
+        widths += [sharpness(posterior, asked)] * len(some)
+        if truth is not None:
+            share = truth[some, place] / truth[some, own.slice].sum(axis=1)
+            of_truth.append(coverage_of_share(draws_of_share(these, column, seed=place), share))
+
+    def mean(parts: list) -> dict[float, float] | None:
+        return dict(zip(LEVELS, np.concatenate(parts).mean(axis=0).tolist(), strict=True)) if parts else None
+
+    foretold, found = np.mean(errors, axis=0).tolist()
+    return {
+        "coverage": mean(of_votes),
+        "coverage_of_truth": mean(of_truth),
+        "log_likelihood": float(log_likelihoods(passes, votes).sum(axis=1).mean()),
+        "foretold_error": foretold,
+        "error": found,
+        "sharpness": float(np.mean(widths)),
+    }
 
 
 def entropy(distributions: np.ndarray) -> np.ndarray:
