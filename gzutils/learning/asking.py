@@ -63,6 +63,16 @@ def choose(way: str, by_pass: np.ndarray, count: int, seed: tuple[int, ...]) -> 
     return np.argsort(-wanted, kind="stable")[:count]
 
 
+def first_labelled(split: Split, count: int, seed: int) -> np.ndarray:
+    """The pool's galaxies that a seed's study begins with, drawn at random: rows (count,)."""
+    return np.random.default_rng((seed, 0)).permutation(split.train)[:count]
+
+
+def mean_answers(labels: np.ndarray, split: Split, count: int, seed: int) -> list[float]:
+    """The mean answers of the galaxies that are labelled first: no others may be looked at."""
+    return labels[first_labelled(split, count, seed)].mean(axis=0, dtype=np.float64).round(4).tolist()
+
+
 def study(
     build: Callable[[], keras.Model],
     examples: Examples,
@@ -85,9 +95,8 @@ def study(
         folder: each training has a folder of its own in it; what is finished is not repeated.
     """
     start, step, rounds = numbers
-    everyone = np.random.default_rng((seed, 0)).permutation(split.train)
     for way in WAYS:
-        labelled, asked = everyone[:start], everyone[:start]
+        labelled = asked = first_labelled(split, start, seed)
         for number in range(rounds):
             place = (
                 Path(folder) / f"seed_{seed}" / ("start" if number == 0 else f"{way}/round_{number}".replace(" ", "_"))

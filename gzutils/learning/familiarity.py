@@ -43,6 +43,22 @@ def learn(training: np.ndarray, others: np.ndarray) -> Familiarity:
     return Familiarity(known, scale, max(limit, 1e-6))
 
 
+def strange_pictures(side: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Pictures that are no galaxies, by name: (side, side, 3) uint8 each."""
+    rng, place = np.random.default_rng(seed), np.arange(side)
+    across, colour = np.ones((side, side, 3)), np.array([40, 90, 200])
+    board = (place[:, None] // 8 + place // 8) % 2
+    pictures = {
+        "empty, black": 0 * across,
+        "empty sky": rng.normal(10, 4, across.shape),
+        "noise": rng.uniform(0, 255, across.shape),
+        "stripes": (127 + 120 * np.sin(place / 3))[:, None] * across,
+        "one colour": colour * across,
+        "chessboard": 255 * board[..., None] * across,
+    }
+    return {name: np.clip(picture, 0, 255).astype(np.uint8) for name, picture in pictures.items()}
+
+
 def _to_neighbours(features: np.ndarray, known: np.ndarray, at_once: int = 512) -> np.ndarray:
     """The distance of each (n, values) to its `NEIGHBOURS`-th nearest, or the furthest where there are fewer."""
     place = min(NEIGHBOURS, len(known)) - 1

@@ -83,6 +83,27 @@ def posterior_of_votes(passes: Passes, column: str, asked: np.ndarray) -> np.nda
     return votes_of_answer(passes, column, asked).mean(axis=0)
 
 
+def of_one_galaxy(
+    passes: Passes, place: int, votes: np.ndarray, columns: tuple[str, ...], truth: np.ndarray | None = None
+) -> dict[str, list]:
+    """What `plots.certainty.posteriors` draws of one galaxy: each pass's distributions, votes, expected votes.
+
+    Args:
+        place: the galaxy's among the passes'. votes: its own, whole numbers (37,). truth: its 37 true probabilities.
+        columns: of the answers. Where nobody was asked a question, as many are imagined as answered question 1.
+    """
+    drawn: dict[str, list] = {"columns": list(columns), "by_pass": [], "votes": [], "truth": []}
+    for column in columns:
+        own = question_of(column)
+        reached = int(votes[own.slice].sum())
+        asked = reached or int(votes[QUESTIONS[0].slice].sum())
+        drawn["by_pass"].append(votes_of_answer(passes.of([place]), column, np.array([asked]))[:, 0])
+        drawn["votes"].append(int(votes[COLUMNS.index(column)]) if reached else None)
+        share = None if truth is None else truth[COLUMNS.index(column)] / truth[own.slice].sum()
+        drawn["truth"].append(None if share is None else float(share * asked))
+    return drawn
+
+
 def question_of(column: str):
     """The question that an answer's column belongs to."""
     return question(int(column.removeprefix("Class").split(".")[0]))
@@ -148,6 +169,12 @@ def draws_of_share(passes: Passes, column: str, count: int = 400, seed: int = 0)
     a_pass = -(-count // len(outputs))
     drawn = np.random.default_rng(seed).beta(outputs[..., place], rest, (a_pass, *rest.shape))
     return drawn.reshape(-1, rest.shape[1])
+
+
+def width_of_shares(passes: Passes, column: str, level: float = 0.8) -> np.ndarray:
+    """How open the network leaves an answer's true share: the width of its central credible interval, (n,)."""
+    low, high = np.quantile(draws_of_share(passes, column), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return high - low
 
 
 def coverage_of_share(drawn: np.ndarray, truth: np.ndarray, levels: tuple[float, ...] = LEVELS) -> np.ndarray:

@@ -33,6 +33,7 @@ class SharesOfQuestions(layers.Layer):
 def bayesian_cnn(
     width: float = 1.0,
     likelihood: str = "dirichlet_multinomial",
+    least: float = 1.0,
     mean_answers: Sequence[float] | None = None,
     side: int = REPORT_VIEW.side,
 ) -> keras.Model:
@@ -43,7 +44,9 @@ def bayesian_cnn(
     Args:
         width: scales the number of filters; 1.0, the paper's, has 554,053 parameters. The dense layers keep their size.
         likelihood: "multinomial": the numbers are shares, 1 in each question. "dirichlet_multinomial": they are
-            concentrations from 1 to 101, 100 sigmoid + 1 as in Walmsley et al. (2022), arXiv:2102.08414.
+            concentrations, 100 sigmoid + `least`.
+        least: 1.0 is that of Walmsley et al. (2022), arXiv:2102.08414: no question's shares can then be wider open than
+            a uniform distribution has them. Less allows "either nearly all of them or nearly nobody".
         mean_answers: of the labels, where the untrained network's answers lie; None: at equal shares.
         side: of the images, in pixels.
     """
@@ -51,6 +54,8 @@ def bayesian_cnn(
         raise ValueError(f"the width is {width}; it has to be above 0")
     if likelihood not in LIKELIHOODS:
         raise ValueError(f"the likelihood is {likelihood!r}; choose one of {', '.join(LIKELIHOODS)}")
+    if not least > 0:
+        raise ValueError(f"the least concentration is {least}; it has to be above 0")
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     for group, filters in enumerate(((32, 32), (64, 64), (128,), (128,)), start=1):
@@ -61,13 +66,15 @@ def bayesian_cnn(
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(128, activation="relu", name=FEATURES)(x)
     x = layers.Dropout(0.5, name="dropout")(x)
-    start = "zeros" if mean_answers is None else initializers.Constant(_starting(mean_answers, likelihood).tolist())
+    start = (
+        "zeros" if mean_answers is None else initializers.Constant(_starting(mean_answers, likelihood, least).tolist())
+    )
     logits = layers.Dense(len(COLUMNS), bias_initializer=start, dtype="float32", name="logits")(x)
     if likelihood == "multinomial":
         answers = SharesOfQuestions(dtype="float32", name="shares")(logits)
     else:
         sigmoid = layers.Activation("sigmoid", dtype="float32", name="sigmoid")(logits)
-        answers = layers.Rescaling(100.0, 1.0, dtype="float32", name="concentrations")(sigmoid)
+        answers = layers.Rescaling(100.0, least, dtype="float32", name="concentrations")(sigmoid)
     return keras.Model(images, answers, name="bayesian_cnn")
 
 
@@ -83,11 +90,11 @@ def likelihood_of(model: keras.Model) -> str:
     return ends[model.layers[-1].name]
 
 
-def _starting(mean_answers: Sequence[float], likelihood: str) -> np.ndarray:
+def _starting(mean_answers: Sequence[float], likelihood: str, least: float) -> np.ndarray:
     """The last biases at which an untrained network says about the mean answers: (37,)."""
     means = np.maximum(np.asarray(mean_answers, np.float64), NEVER)
     shares = np.concatenate([means[asked.slice] / means[asked.slice].sum() for asked in QUESTIONS])
     if likelihood == "multinomial":
         return np.log(shares).round(4)
-    above_1 = np.maximum(STARTING_TOTAL * shares - 1, 0.1) / 100
-    return np.log(above_1 / (1 - above_1)).round(4)
+    above = np.maximum(STARTING_TOTAL * shares - least, 0.1) / 100
+    return np.log(above / (1 - above)).round(4)

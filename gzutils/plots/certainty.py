@@ -1,5 +1,6 @@
 """How sure a network is, in pictures: likelihoods, posteriors over votes, coverage, and what labels are worth."""
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from gzutils.decision_tree import question
 from gzutils.plots import style
 
 COLOURS = (style.GREY, style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
@@ -27,8 +29,8 @@ def coins(shares: np.ndarray, curves: dict[str, np.ndarray]) -> Figure:
 def posteriors(
     image: np.ndarray,
     title: str,
+    columns: Sequence[str],
     by_pass: Sequence[np.ndarray],
-    labels: Sequence[str],
     votes: Sequence[int | None],
     truth: Sequence[float | None],
 ) -> Figure:
@@ -36,18 +38,19 @@ def posteriors(
 
     Args:
         image: (side, side, 3) uint8.
+        columns: of the answers.
         by_pass: of each answer, the passes' distributions of votes, (passes, K): thin lines; their mean: bars.
-        labels: of the answers, with their questions. votes: that there were; None: nobody was asked.
+        votes: that there were; None: nobody was asked.
         truth: how many of so many volunteers would have said so on average; None: not known.
     """
-    count = len(labels)
+    count = len(columns)
     figure, panels = plt.subplots(
         1, count + 1, figsize=(style.WIDTH, 3.0), width_ratios=[0.9, *[1] * count], layout="constrained"
     )
     panels[0].imshow(image)
     style.hide_axes(panels[0])
     panels[0].set_title(title, fontsize=9)
-    for axes, passes, label, voted, true in zip(panels[1:], by_pass, labels, votes, truth, strict=True):
+    for axes, column, passes, voted, true in zip(panels[1:], columns, by_pass, votes, truth, strict=True):
         numbers = np.arange(passes.shape[1])
         axes.bar(numbers, passes.mean(axis=0), width=1.0, color=style.SKY, alpha=0.8, label="posterior")
         for place, one in enumerate(passes):
@@ -57,13 +60,19 @@ def posteriors(
             axes.axvline(voted, color=style.VERMILION, linewidth=1.8, label="votes there were")
         if true is not None:
             axes.axvline(true, color="black", linestyle=":", linewidth=1.5, label="expected votes (truth)")
-        axes.set_title(label, fontsize=8.5)
+        axes.set_title(_question_and_answer(column), fontsize=8)
         axes.set(xlabel=f"votes of {passes.shape[1] - 1}", yticks=[])
         axes.spines["left"].set_visible(False)
     panels[1].set_ylabel("probability")
     handles, names = panels[1].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=8.5)
     return figure
+
+
+def _question_and_answer(column: str) -> str:
+    number, answer = map(int, column.removeprefix("Class").split("."))
+    asked = question(number)
+    return textwrap.fill(asked.text, 34) + f"\n→ {asked.answers[answer - 1]}"
 
 
 def coverage(of_votes: pd.DataFrame, of_truth: pd.DataFrame | None) -> Figure:
