@@ -72,7 +72,7 @@ def posteriors(
 def _question_and_answer(column: str) -> str:
     number, answer = map(int, column.removeprefix("Class").split("."))
     asked = question(number)
-    return textwrap.fill(asked.text, 34) + f"\n→ {asked.answers[answer - 1]}"
+    return textwrap.fill(asked.text, 34, break_on_hyphens=False) + f"\n→ {asked.answers[answer - 1]}"
 
 
 def coverage(of_votes: pd.DataFrame, of_truth: pd.DataFrame | None) -> Figure:
