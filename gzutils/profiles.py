@@ -45,11 +45,31 @@ class Study:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """The study of active learning (notebook 11): whom to ask next, round by round.
+
+    recipe: of each training, without its loss; an epoch has `steps` steps, however few galaxies are labelled. model:
+    arguments of the Bayesian CNN's builder. start: labelled galaxies of the first round; step: more in each further
+    one. rounds: trainings of each way to choose. seeds: of the whole, each from other galaxies. halved: whether the
+    network sees half the pixels a side.
+    """
+
+    recipe: Recipe
+    steps: int
+    model: dict
+    start: int
+    step: int
+    rounds: int
+    seeds: int
+    halved: bool = False
+
+
+@dataclass(frozen=True)
 class Profile:
     """One profile. galaxies: how many are simulated, or taken of the challenge's at most (None: all of them).
 
-    plans: by the network's name. constraint_study: of the simple CNN. augmentation: arguments of `RandomAffine` that
-    differ from the report's.
+    plans: by the network's name. constraint_study: of the simple CNN. asking: of the Bayesian CNN. augmentation:
+    arguments of `RandomAffine` that differ from the report's.
     """
 
     name: str
@@ -58,6 +78,7 @@ class Profile:
     constraints: str
     plans: dict[str, Plan]
     constraint_study: Study
+    asking: Asking
     constraint_weight: float = 0.001
     augmentation: dict = field(default_factory=dict)
 
@@ -82,8 +103,10 @@ REPORT = Profile(
         "resnet26": Plan(Recipe(epochs=100, patience=20)),
         "linformer": Plan(Recipe(epochs=100, patience=20, optimizer=_adam(0.0003))),
         "alexnet": Plan(Recipe(epochs=100, patience=20, optimizer=_adam(0.0001))),
+        "bayesian_cnn": Plan(Recipe(epochs=150, patience=20, batch_size=256), start_at_mean=True),
     },
     constraint_study=Study(2, LAMBDAS, LAMBDAS, seeds=3),
+    asking=Asking(Recipe(40, patience=10, batch_size=256), 50, {}, start=512, step=256, rounds=12, seeds=5),
 )
 SECONDS = Recipe(epochs=2, patience=2, batch_size=16)
 SMALL_CNN = {"width": 0.125, "batch_norm_momentum": 0.9, "l2": 0.00001}
@@ -103,8 +126,12 @@ PROFILES = {
             "resnet26": Plan(SECONDS, {"width": 0.0625, "batch_norm_momentum": 0.9}),
             "linformer": Plan(SECONDS, {"depth": 1}),
             "alexnet": Plan(SECONDS, {"width": 0.03125}),
+            "bayesian_cnn": Plan(SECONDS, {"width": 0.125}, start_at_mean=True),
         },
         constraint_study=Study(1, (0.001, 1.0), (1.0,), seeds=2),
+        asking=Asking(
+            replace(SECONDS, epochs=1), 2, {"width": 0.125}, start=16, step=8, rounds=2, seeds=1, halved=True
+        ),
         augmentation=TURNED,
     ),
     "quick": Profile(
@@ -139,8 +166,21 @@ PROFILES = {
             "alexnet": Plan(
                 Recipe(epochs=12, patience=12, batch_size=32, optimizer=_adam(0.0005), cosine=True), {"width": 0.125}
             ),
+            "bayesian_cnn": Plan(
+                Recipe(epochs=9, patience=9, batch_size=32, cosine=True), {"width": 0.25}, start_at_mean=True
+            ),
         },
         constraint_study=Study(1, LAMBDAS, (0.001, 1.0), seeds=2),
+        asking=Asking(
+            Recipe(epochs=2, patience=2, batch_size=32, cosine=True),
+            100,
+            {"width": 0.25},
+            start=100,
+            step=100,
+            rounds=4,
+            seeds=3,
+            halved=True,
+        ),
         augmentation=TURNED,
     ),
     "report": REPORT,

@@ -126,7 +126,7 @@ def code_of(kind: Any) -> dict[str, Any]:
 def _made(given: Any, get: Any) -> Any:
     """A new object from a configuration, a name, or an object that can say its own."""
     if isinstance(given, dict | str):
-        from gzutils.learning import augmentation, losses  # noqa: F401  Keras finds our own classes by name
+        from gzutils.learning import augmentation, likelihoods, losses  # noqa: F401  Keras finds our own classes by name
 
         return get(json.loads(json.dumps(given)) if isinstance(given, dict) else given)
     return type(given).from_config(given.get_config()) if hasattr(given, "get_config") else given

@@ -50,5 +50,6 @@ NETWORKS = {
         Network("resnet26", "ResNet-26", "12_hard_classes", "resnet26"),
         Network("linformer", "Linformer", "12_hard_classes", "linformer"),
         Network("alexnet", "AlexNet", "12_hard_classes", "alexnet"),
+        Network("bayesian_cnn", "Bayesian CNN", "11_bayesian", "bayesian_cnn"),
     )
 }

@@ -218,6 +218,19 @@ def gradient(function: Callable, tensor):
     return tape.gradient(value, tensor)
 
 
+def log_gamma(tensor):
+    """The logarithm of the gamma function, element by element, which `keras.ops` lacks until Keras 3.15."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.scipy.special.gammaln(tensor)
+    import tensorflow
+
+    return tensorflow.math.lgamma(tensor)
+
+
 def compiles_whole_steps() -> bool:
     """Whether a step of training that augments is left to XLA as a whole; on TensorFlow only `compiled` parts are."""
     import keras

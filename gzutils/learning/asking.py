@@ -1,0 +1,190 @@
+"""Active learning: which galaxies to show to volunteers next, so that a network learns most from their answers.
+
+Round by round a network is trained on the labelled galaxies, looks at all others of the pool, and names those whose
+votes it wants. One question counts, as in Walmsley et al. (2020), arXiv:1905.07424: mutual information (BALD) is their
+choice, chance and the plain entropy of the votes stand beside it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from gzutils.data.store import Examples, Split
+from gzutils.decision_tree import COLUMNS
+from gzutils.learning import monte_carlo, posteriors, training
+from gzutils.learning.likelihoods import LOSSES
+from gzutils.learning.recipe import Recipe
+from gzutils.models.bayesian_cnn import likelihood_of
+
+WAYS = ("at random", "by entropy", "by mutual information")
+PASSES = 15
+WATCHED = 256  # validation galaxies at most, which decide on the best epoch; all ways watch the same
+# The 97.5 % quantile of Student's t with 1, 2, … degrees of freedom: two seeds, three, …
+STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One training. way: how its galaxies were chosen. labels: how many. seed: of the study.
+
+    asked: rows of the galaxies whose votes the network was given last. log_likelihood: of the question's votes, the
+    mean over the test galaxies that were asked it. rmse: of the answer's share of those.
+    """
+
+    way: str
+    seed: int
+    labels: int
+    asked: np.ndarray
+    log_likelihood: float
+    rmse: float
+
+
+def half_size(images: np.ndarray) -> np.ndarray:
+    """Images (N, side, side, 3) uint8 with half the pixels a side, each the mean of four."""
+    count, side = len(images), images.shape[1] // 2
+    sums = np.asarray(images).reshape(count, side, 2, side, 2, 3).sum(axis=(2, 4), dtype=np.uint16)
+    return ((sums + 2) // 4).astype(np.uint8)
+
+
+def choose(way: str, by_pass: np.ndarray, count: int, seed: tuple[int, ...]) -> np.ndarray:
+    """The places of the galaxies whose votes are wanted most: (count,), or all where there are fewer.
+
+    Args:
+        way: one of `WAYS`. by_pass: each pass's distribution of votes, (passes, n, K).
+        seed: of the choice at random.
+    """
+    if way == WAYS[0]:
+        return np.random.default_rng(seed).permutation(by_pass.shape[1])[:count]
+    wanted = posteriors.entropy(by_pass.mean(axis=0)) if way == WAYS[1] else posteriors.mutual_information(by_pass)
+    return np.argsort(-wanted, kind="stable")[:count]
+
+
+def first_labelled(split: Split, count: int, seed: int) -> np.ndarray:
+    """The pool's galaxies that a seed's study begins with, drawn at random: rows (count,)."""
+    return np.random.default_rng((seed, 0)).permutation(split.train)[:count]
+
+
+def mean_answers(labels: np.ndarray, split: Split, count: int, seed: int) -> list[float]:
+    """The mean answers of the galaxies that are labelled first: no others may be looked at."""
+    return labels[first_labelled(split, count, seed)].mean(axis=0, dtype=np.float64).round(4).tolist()
+
+
+def study(
+    build: Callable[[], keras.Model],
+    examples: Examples,
+    split: Split,
+    recipe: Recipe,
+    steps: int,
+    column: str,
+    numbers: tuple[int, int, int],
+    folder: Path | str,
+    seed: int,
+) -> Iterator[Round]:
+    """All rounds of one seed, as they are finished: the first, common to all ways, then those of each way.
+
+    Args:
+        build: makes the network with its first weights. examples: pictures and counts of votes.
+        split: its training galaxies are the pool, whose counts are looked at only once they were asked for.
+        recipe: without its loss, which counts the question alone. steps: of an epoch.
+        column: of the answer that is asked about, such as "Class1.2".
+        numbers: labelled galaxies of the first round, more in each further one, and rounds.
+        folder: each training has a folder of its own in it; what is finished is not repeated.
+    """
+    start, step, rounds = numbers
+    for way in WAYS:
+        labelled = asked = first_labelled(split, start, seed)
+        for number in range(rounds):
+            place = (
+                Path(folder) / f"seed_{seed}" / ("start" if number == 0 else f"{way}/round_{number}".replace(" ", "_"))
+            )
+            keras.utils.set_random_seed(seed)
+            model = build()
+            _train(model, examples, split, labelled, recipe, steps, column, place, seed)
+            if number or way == WAYS[0]:
+                measured = _measure(model, examples, split.test, column, seed)
+                yield Round(way, seed, len(labelled), asked, *measured)
+            left = np.setdiff1d(split.train, labelled)
+            if number + 1 == rounds or not len(left):
+                break
+            said = monte_carlo.passes(model, examples.inputs, left, PASSES, seed)
+            by_pass = posteriors.votes_of_answer(
+                said, column, np.full(len(left), _usual_number(examples.targets[labelled], column))
+            )
+            asked = left[choose(way, by_pass, step, (seed, number))]
+            labelled = np.concatenate([labelled, asked])
+
+
+def _train(model, examples, split, labelled, recipe, steps, column, place, seed) -> None:
+    """An epoch is as many steps for few galaxies as for many: those that are there, again and again."""
+    rows = np.resize(labelled, steps * recipe.batch_size)
+    loss = LOSSES[likelihood_of(model)](questions=(posteriors.question_of(column).number,))
+    once = Split(rows, split.validation[:WATCHED], split.test)
+    title = f"seed {seed}, {place.parent.name} {place.name}, {len(labelled)} labels".replace("_", " ")
+    own = Recipe(**{**vars(recipe), "loss": loss, "metrics": ()})
+    training.train(model, examples, once, own, place, seed, title=title)
+
+
+def _measure(model: keras.Model, examples: Examples, rows: np.ndarray, column: str, seed: int) -> tuple[float, float]:
+    own = posteriors.question_of(column)
+    votes = np.rint(examples.targets[rows]).astype(np.int64)
+    reached = votes[:, own.slice].sum(axis=1)
+    rows, votes, reached = rows[reached > 0], votes[reached > 0], reached[reached > 0]
+    said = monte_carlo.passes(model, examples.inputs, rows, PASSES, seed)
+    place = COLUMNS.index(column)
+    error = posteriors.shares(said)[..., place].mean(axis=0) - votes[:, place] / reached
+    found = posteriors.log_likelihoods(said, votes)[:, own.number - 1]
+    return float(found.mean()), float(np.sqrt(np.mean(error**2)))
+
+
+def _usual_number(votes: np.ndarray, column: str) -> int:
+    """How many volunteers usually answer a question, as the labelled galaxies' votes (n, 37) have it."""
+    reached = votes[:, posteriors.question_of(column).slice].sum(axis=1)
+    return int(np.rint(np.median(reached[reached > 0]))) if reached.any() else 0
+
+
+def table_of(rounds: list[Round]) -> pd.DataFrame:
+    """A row each round: way, seed, labels, log_likelihood, rmse; the first round, common to all, once for each way."""
+    columns = ("way", "seed", "labels", "log_likelihood", "rmse")
+    rows = [{name: getattr(one, name) for name in columns} for one in rounds]
+    first = [row for row in rows if row["labels"] == min(other["labels"] for other in rows)]
+    shared = [row | {"way": way} for row in first for way in WAYS[1:]]
+    return pd.DataFrame(rows + shared).sort_values(["way", "seed", "labels"], ignore_index=True)
+
+
+def labels_saved(table: pd.DataFrame, way: str) -> list[float]:
+    """For each seed the share of labels that a way of choosing saves beside chance, at equal log-likelihood.
+
+    At the highest one that both reach, labels between two rounds counted in proportion; below 0: it needs more.
+    """
+    saved = []
+    for _, rows in table.groupby("seed"):
+        reached = {}
+        for name in (WAYS[0], way):
+            some = rows[rows["way"] == name]
+            reached[name] = (some["labels"].to_numpy(), np.maximum.accumulate(some["log_likelihood"].to_numpy()))
+        target = min(best[-1] for _, best in reached.values())
+        needed = {name: _when(target, *curve) for name, curve in reached.items()}
+        saved.append(1 - needed[way] / needed[WAYS[0]])
+    return saved
+
+
+def mean_interval(values: list[float]) -> tuple[float, float, float]:
+    """The mean over seeds and its 95 % interval by Student's t; infinitely wide for one seed."""
+    mean, count = float(np.mean(values)), len(values)
+    if count == 1:
+        return mean, -float("inf"), float("inf")
+    half = STUDENT[min(count - 2, len(STUDENT) - 1)] * float(np.std(values, ddof=1)) / np.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def _when(target: float, labels: np.ndarray, best: np.ndarray) -> float:
+    """At how many labels a rising curve first reaches a target."""
+    place = int(np.argmax(best >= target - 1e-12))
+    if place == 0:
+        return float(labels[0])
+    part = (target - best[place - 1]) / (best[place] - best[place - 1])
+    return float(labels[place - 1] + part * (labels[place] - labels[place - 1]))

@@ -1,0 +1,66 @@
+"""Active learning with more rounds and seeds than `quick` has; run by hand, minutes a seed:
+
+    python tests/benchmarks/asking.py --galaxies 6000 --rounds 8 --seeds 0 1 2 3 4
+
+Simulated galaxies; the pool is the training galaxies. All else is as in notebook 11's study in `quick`, unless an
+option says otherwise. What is finished is not repeated. Prints the labels saved beside chance at equal log-likelihood,
+with the 95 % interval over the seeds, and the log-likelihood and RMSE of each round.
+"""
+
+import argparse
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from gzutils.tools import backend
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    """Reads the options, makes the study, and prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--galaxies", type=int, default=6000, help="simulated, of which 64 %% are the pool")
+    parser.add_argument("--column", default="Class1.2", help="the answer that is asked about")
+    parser.add_argument("--start", type=int, default=100, help="labelled galaxies of the first round")
+    parser.add_argument("--step", type=int, default=100, help="more in each further one")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=2, help="of 100 steps each")
+    parser.add_argument("--width", type=float, default=0.25)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    backend.load()
+    from gzutils.course import runs
+    from gzutils.learning import asking
+    from gzutils.learning.augmentation import RandomAffine
+    from gzutils.models.bayesian_cnn import bayesian_cnn
+
+    name = f"asking-{options.column}-{options.galaxies}-{options.start}-{options.step}-{options.epochs}-{options.width}"
+    run = runs.start("11_bayesian", galaxies=options.galaxies, run=name)
+    store = run.open_store()
+    split, study = run.split(store), run.profile.asking
+    images = asking.half_size(store.images)
+    examples = replace(store.examples(store.votes), inputs=images)
+    recipe = replace(study.recipe, epochs=options.epochs, patience=options.epochs)
+    recipe = replace(recipe, augmentation=RandomAffine(**run.profile.augmentation))
+    rounds, numbers = [], (options.start, options.step, options.rounds)
+    for seed in options.seeds:
+        mean = asking.mean_answers(store.labels, split, options.start, seed)
+        of_network = {"width": options.width, "side": images.shape[1], "mean_answers": mean}
+        build = partial(bayesian_cnn, likelihood="multinomial", **of_network)
+        place = run.folder / "asking"
+        rounds += asking.study(build, examples, split, recipe, study.steps, options.column, numbers, place, seed)
+    table = asking.table_of(rounds)
+    for way in asking.WAYS[1:]:
+        saved = asking.labels_saved(table, way)
+        mean, low, high = (100 * value for value in asking.mean_interval(saved))
+        each = ", ".join(f"{100 * one:+.0f}" for one in saved)
+        print(f"{way}: {mean:+.0f} % fewer labels (95 % interval {low:+.0f} to {high:+.0f} %); seeds: {each}")
+    means = table.groupby(["labels", "way"])[["log_likelihood", "rmse"]].mean().unstack("way")
+    print(means.round(4).to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The Bayesian CNN and what is built on it: its passes, what it calls familiar, and whom it asks next."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_store import make_tiny_store
+
+from gzutils.data.store import Split
+from gzutils.decision_tree import COLUMNS, QUESTIONS, shares_of_counts
+from gzutils.learning import asking, familiarity, monte_carlo, posteriors, training
+from gzutils.learning.augmentation import RandomAffine
+from gzutils.learning.likelihoods import DirichletMultinomial
+from gzutils.learning.recipe import Recipe
+from gzutils.models import saved
+from gzutils.models.bayesian_cnn import bayesian_cnn, likelihood_of
+from gzutils.models.simple_cnn import simple_cnn
+
+SMALL = {"width": 0.125, "side": 32}
+
+
+def some_images(count, side=32, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), np.uint8)
+
+
+def test_it_has_the_papers_layers_and_so_many_parameters():
+    """Counted by hand: 3x3 kernels and biases, then 4 x 4 x 128 values into 128, then 128 into 37."""
+    channels, parameters = 3, 0
+    for filters in (32, 32, 64, 64, 128, 128):
+        parameters += 9 * channels * filters + filters
+        channels = filters
+    parameters += 4 * 4 * 128 * 128 + 128 + 128 * 37 + 37
+    for likelihood in ("multinomial", "dirichlet_multinomial"):
+        model = bayesian_cnn(likelihood=likelihood)
+        assert model.count_params() == parameters == 554_053
+        kinds = [type(layer).__name__ for layer in model.layers]
+        assert kinds.count("Conv2D") == 6
+        assert kinds.count("MaxPooling2D") == 4
+        assert kinds.index("Dropout") > kinds.index("Dense"), "no dropout on the convolutions"
+        assert (model.get_layer("dropout").rate, model.get_layer("dense").units) == (0.5, 128)
+
+
+@pytest.mark.parametrize("likelihood", ["multinomial", "dirichlet_multinomial"])
+def test_a_saved_one_says_the_same_and_what_it_says_has_its_meaning(likelihood, tmp_path):
+    """The fault: a layer of its own that a file cannot name, or shares of all 37 in place of a question's."""
+    model = bayesian_cnn(likelihood=likelihood, least=0.05, **SMALL)
+    model.save(tmp_path / "model.keras")
+    again, images = saved.load(tmp_path / "model.keras"), some_images(3)
+    said = model.predict(images, verbose=0)
+    np.testing.assert_allclose(again.predict(images, verbose=0), said, rtol=1e-5)
+    assert (said.dtype, said.shape, likelihood_of(again)) == (np.float32, (3, 37), likelihood)
+    if likelihood == "multinomial":
+        np.testing.assert_allclose([said[:, q.slice].sum(axis=1) for q in QUESTIONS], 1, rtol=1e-5)
+    else:
+        assert (said > 0.05).all()
+        assert (said < 100.1).all()
+
+
+@pytest.mark.parametrize("likelihood", ["multinomial", "dirichlet_multinomial"])
+def test_it_starts_at_the_mean_answers(likelihood):
+    """With no features: what it then expects are the mean's own shares, but for what the floor forbids."""
+    counts = np.random.default_rng(0).integers(5, 40, (1, 37))
+    mean = shares_of_counts(counts)[0]
+    model = bayesian_cnn(likelihood=likelihood, least=0.05, mean_answers=mean.tolist(), **SMALL)
+    _, head = monte_carlo.body_and_head(model)
+    said = keras.ops.convert_to_numpy(head(np.zeros((1, 128), np.float32)))
+    found = posteriors.probabilities(posteriors.Passes(said[None], likelihood))[0]
+    np.testing.assert_allclose(found, mean, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"width": 0}, "width"), ({"likelihood": "poisson"}, "multinomial"), ({"least": 0}, "least concentration")],
+)
+def test_what_makes_no_sense_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        bayesian_cnn(**arguments)
+
+
+def test_passes_differ_follow_from_the_seed_and_do_not_touch_the_convolutions(monkeypatch):
+    """The fault: one mask for all passes or galaxies, chance that no seed holds, convolutions run once a pass."""
+    model, images, rows = bayesian_cnn(**SMALL), some_images(9), np.arange(1, 9)
+    looked = []
+    predict = monte_carlo.predict
+    monkeypatch.setattr(monte_carlo, "predict", lambda *a: (looked.append(a), predict(*a))[1])
+    one, again, other = (monte_carlo.passes(model, images, rows, 6, seed) for seed in (1, 1, 2))
+    assert len(looked) == 3
+    assert one.outputs.shape == (6, 8, 37)
+    np.testing.assert_array_equal(one.outputs, again.outputs)
+    assert np.abs(one.outputs - other.outputs).max() > 0
+    assert (one.outputs.std(axis=0).max(axis=1) > 0).all()
+    masks = one.outputs - monte_carlo.passes(model, images, rows, 0).outputs
+    assert len(np.unique(masks[0].round(6), axis=0)) == 8
+
+
+def test_without_dropout_it_is_the_model_itself():
+    model, images = bayesian_cnn(**SMALL), some_images(4)
+    one = monte_carlo.passes(model, images, np.arange(4), 0)
+    np.testing.assert_allclose(one.outputs, model.predict(images, verbose=0)[None], rtol=1e-5)
+
+
+def test_another_network_is_refused():
+    with pytest.raises(ValueError, match="no Bayesian CNN"):
+        monte_carlo.passes(simple_cnn(width=0.125), some_images(1, 64), np.arange(1), 2)
+
+
+def test_what_is_no_galaxy_is_unfamiliar_and_held_out_galaxies_are_not(tmp_path):
+    """Through a network that learned for two epochs. The fault: an empty picture, whose features are small, passes."""
+    store = make_tiny_store(tmp_path / "store", 300)
+    split = Split(np.arange(180), np.arange(180, 240), np.arange(240, 300))
+    keras.utils.set_random_seed(0)
+    model = bayesian_cnn(width=0.125, mean_answers=store.labels.mean(axis=0).tolist())
+    recipe = Recipe(epochs=2, patience=2, batch_size=32, loss=DirichletMultinomial(), metrics=())
+    training.train(model, store.examples(45 * store.labels), split, recipe, tmp_path / "run")
+    features = [monte_carlo.features_of(model, store.images, rows) for rows in vars(split).values()]
+    known = familiarity.learn(*features[:2])
+    assert (known.distances(features[2]) > 1).mean() < 0.1
+    strange = np.stack(list(familiarity.strange_pictures(64).values()))
+    assert (known.distances(monte_carlo.features_of(model, strange, np.arange(len(strange)))) > 1).all()
+
+
+def test_one_training_galaxy_and_one_more_are_enough_to_compare_with():
+    known = familiarity.learn(np.ones((1, 4)), np.ones((1, 4)))
+    assert known.distances(np.full((2, 4), 5.0)).min() > 1
+
+
+def study_of(store, folder, counts, seed=0):
+    """Two rounds on a tiny store, in seconds."""
+    small = asking.half_size(store.images)
+    examples = type(store.examples())(small, counts, "tiny", "tiny")
+    split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
+    recipe = Recipe(epochs=1, patience=1, batch_size=8, augmentation=RandomAffine())
+
+    def build():
+        return bayesian_cnn(likelihood="multinomial", **SMALL)
+
+    return list(asking.study(build, examples, split, recipe, 2, "Class1.1", (8, 4, 2), folder, seed))
+
+
+def test_a_study_goes_on_where_it_was_and_never_looks_at_votes_that_it_did_not_ask_for(tmp_path):
+    """The faults: a finished round that is trained again, another choice the second time, and a choice that changes
+    with the votes of galaxies that nobody was asked about yet.
+    """
+    store = make_tiny_store(tmp_path / "store", 60)
+    counts = np.rint(45 * store.labels).astype(np.int32)
+    rounds = study_of(store, tmp_path / "one", counts)
+    assert [(one.way, one.labels) for one in rounds] == [
+        ("at random", 8), ("at random", 12), ("by entropy", 12), ("by mutual information", 12)
+    ]  # fmt: skip
+    first = rounds[0].asked
+    for one in rounds[1:]:
+        assert len({*one.asked} | {*first}) == 12
+        assert set(one.asked) <= set(range(40))
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").rglob("model.keras")}
+    assert len(files) == 4
+    again = study_of(store, tmp_path / "one", counts)
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+    assert [one.log_likelihood for one in again] == [one.log_likelihood for one in rounds]
+    unseen = counts.copy()
+    hidden = np.setdiff1d(np.arange(40), first)
+    unseen[hidden] = counts[np.roll(hidden, 7)][:, ::-1]
+    for one, other in zip(rounds, study_of(store, tmp_path / "two", unseen), strict=True):
+        np.testing.assert_array_equal(one.asked, other.asked)
+
+
+def test_those_about_whom_the_passes_disagree_are_asked_by_mutual_information():
+    """And those with open votes by entropy; at random follows from the seed."""
+    by_pass = np.zeros((2, 3, 41))
+    by_pass[0, 0, 0] = by_pass[1, 0, 40] = 1  # sure of different things
+    by_pass[:, 1] = 1 / 41  # both have no idea
+    by_pass[:, 2, 20] = 1  # both sure of the same
+    assert asking.choose("by mutual information", by_pass, 1, (0,)).tolist() == [0]
+    assert asking.choose("by entropy", by_pass, 1, (0,)).tolist() == [1]
+    assert sorted(asking.choose("at random", by_pass, 9, (0,))) == [0, 1, 2]
+
+
+def curve(way, seed, values):
+    return [(way, seed, 100 * (n + 1), value, 0.1) for n, value in enumerate(values)]
+
+
+def test_labels_saved_are_read_off_where_both_ways_are_equally_good():
+    """Half of the labels in one seed, none in the other. The fault: values compared at equal labels."""
+    rows = curve("at random", 0, [-10, -9, -8, -7]) + curve("by entropy", 0, [-10, -7, -6, -5])
+    rows += curve("at random", 1, [-10, -9]) + curve("by entropy", 1, [-10, -9.5])
+    table = pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
+    assert asking.labels_saved(table, "by entropy") == pytest.approx([0.5, 1 - 200 / 150])
+    mean, low, high = asking.mean_interval([0.1, 0.2, 0.3])
+    assert (mean, high - mean) == pytest.approx((0.2, 4.303 * 0.1 / np.sqrt(3)))
+    assert low == pytest.approx(2 * mean - high)
+
+
+def test_pictures_of_half_the_size_are_the_means_of_four_pixels():
+    images = some_images(2, 8)
+    half = asking.half_size(images)
+    assert half.shape == (2, 4, 4, 3)
+    assert half[1, 2, 3, 0] == round(images[1, 4:6, 6:8, 0].mean() + 1e-9)
+
+
+def test_one_galaxys_posteriors_are_of_as_many_as_were_asked():
+    """And where nobody was asked, of as many as looked at it; the expected votes follow from the truth."""
+    passes = posteriors.Passes(np.full((2, 1, 37), 4.0), "dirichlet_multinomial")
+    votes, truth = np.zeros(37, int), np.full(37, 0.1)
+    votes[:3] = [30, 10, 2]
+    found = posteriors.of_one_galaxy(passes, 0, votes, ("Class1.1", "Class2.1"), truth)
+    assert [one.shape for one in found["by_pass"]] == [(2, 43), (2, 43)]
+    assert found["votes"] == [30, None]
+    assert found["truth"] == pytest.approx([14, 21])
+    assert COLUMNS[0] == "Class1.1"
