@@ -62,6 +62,20 @@ class Profile:
     augmentation: dict = field(default_factory=dict)
 
 
+# The winner's 2,500 chunks of 10,000 galaxies, in steps of 16; the rate falls after the 1,800th and the 2,300th.
+CHUNK = 10_000 // 16
+WINNERS_RATES = {
+    "module": "keras.optimizers.schedules",
+    "class_name": "PiecewiseConstantDecay",
+    "config": {"boundaries": [1_800 * CHUNK, 2_300 * CHUNK], "values": [0.04, 0.004, 0.0004]},
+}
+
+
+def nesterov(rate: float | dict) -> dict:
+    """SGD with Nesterov's momentum of 0.9, as the configuration of a Keras optimizer; a rate or its schedule."""
+    return {"class_name": "SGD", "config": {"learning_rate": rate, "momentum": 0.9, "nesterov": True}}
+
+
 LAMBDAS = (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)  # the report's
 REPORT = Profile(
     name="report",
@@ -74,10 +88,23 @@ REPORT = Profile(
         "vgg16": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "report"}),
         "resnet50": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "report"}),
         "simple_cnn": Plan(Recipe(epochs=30, patience=30, batch_size=64)),
+        # 634 passes over 39,409 galaxies are the winner's 25 million examples; he had 55,421.
+        "dieleman": Plan(
+            Recipe(epochs=634, patience=634, batch_size=16, optimizer=nesterov(WINNERS_RATES)), start_at_mean=True
+        ),
     },
     constraint_study=Study(2, LAMBDAS, LAMBDAS, seeds=3),
 )
 SECONDS = Recipe(epochs=2, patience=2, batch_size=16)
+# The winner's network on pictures of half the side, with convolutions that fit them.
+HALF_SIZE = {
+    "side": 49,
+    "window": 35,
+    "part": 23,
+    "convolutions": ((32, 4, True), (64, 3, True), (128, 3, False)),
+    "output": "softmax",
+    "initial_weights": "he",
+}
 SMALL_CNN = {"width": 0.125, "batch_norm_momentum": 0.9, "l2": 0.00001}
 TURNED = {"rotation": 180.0, "flip": True}  # a galaxy has no up or down
 PROFILES = {
@@ -92,6 +119,7 @@ PROFILES = {
             "vgg16": Plan(SECONDS, {"input_scaling": "imagenet", "enlarge_to": 32}, feature_copies=1),
             "resnet50": Plan(SECONDS, {"input_scaling": "imagenet", "enlarge_to": 32}, feature_copies=1),
             "simple_cnn": Plan(SECONDS, {"width": 0.125}),
+            "dieleman": Plan(replace(SECONDS, cosine=True), HALF_SIZE | {"width": 0.125, "units": 16}, True),
         },
         constraint_study=Study(1, (0.001, 1.0), (1.0,), seeds=2),
         augmentation=TURNED,
@@ -121,6 +149,11 @@ PROFILES = {
                 feature_copies=0,
             ),
             "simple_cnn": Plan(Recipe(epochs=3, patience=3, batch_size=32), {"width": 0.5}),
+            "dieleman": Plan(
+                Recipe(epochs=6, patience=6, batch_size=32, cosine=True),
+                HALF_SIZE | {"width": 0.5, "units": 128},
+                start_at_mean=True,
+            ),
         },
         constraint_study=Study(1, LAMBDAS, (0.001, 1.0), seeds=2),
         augmentation=TURNED,
@@ -136,6 +169,10 @@ PROFILES = {
             "vision_transformer": Plan(Recipe(epochs=300, patience=50)),
             "vgg16": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}),
             "resnet50": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}),
+            # For one GPU of today, with -p PRECISION mixed_bfloat16.
+            "dieleman": Plan(
+                Recipe(epochs=100, patience=100, cosine=True), {"initial_weights": "he"}, start_at_mean=True
+            ),
         },
     ),
 }

@@ -94,7 +94,6 @@ class RandomAffine(keras.layers.Layer):
         }
 
 
-
 # How the challenge's winner changed red, green and blue together, for a factor of 1 (his public code; of pixels / 255).
 COLOUR = (-0.0148366, -0.01253134, -0.01040762)
 

@@ -12,29 +12,24 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from gzutils import parameters
-from gzutils.data.view import View
+from gzutils.data.view import WINNERS_VIEW
 from gzutils.decision_tree import COLUMNS
 from gzutils.models.answers import NEVER, logits
 from gzutils.models.look_up import look_up, similarity
 from gzutils.models.tree_head import RectifiedTree, TreeProbabilities, shares_of_their_question
 from gzutils.tools import backend
 
-# A square of 69 pixels, 207 of the 424, turned by any angle needs 98; an odd side puts it on whole pixels. The winner
-# shrank by 3.00, this view by 2.99.
-VIEW = View(crop=296, side=99)
 # Filters, side of the kernel, and whether a pool of 2 follows.
 CONVOLUTIONS = ((32, 6, True), (64, 5, True), (128, 3, False), (128, 3, True))
-# The same for pictures of half the side.
-HALF_SIZE = {"side": 49, "window": 35, "part": 23, "convolutions": ((32, 4, True), (64, 3, True), (128, 3, False))}
 OUTPUTS = ("rectified", "softmax", "sigmoid")
 
 
 def part_matrices(side: int, window: int, part: int) -> np.ndarray:
     """Where in a picture the pixels of its 16 parts are looked up, (16, 6) float32, see `look_up`.
 
-    The central square of `window` pixels is seen straight and turned by 45 degrees, each also mirrored: 4 views. Of each
-    view and its 3 quarter turns the upper left corner of `part` pixels is cut: so all four corners, and the galaxy's
-    centre lies to the lower right in all of them.
+    The central square of `window` pixels is seen straight and turned by 45 degrees, each also mirrored: 4 views. Of
+    each view and its 3 quarter turns the upper left corner of `part` pixels is cut: so all four corners, and the
+    galaxy's centre lies to the lower right in all of them.
     """
     turn = np.radians([view + 90 * quarter for view in (0, 45) for _ in (1, -1) for quarter in range(4)])
     mirrored = np.array([mirror for _ in (0, 45) for mirror in (1, -1) for _ in range(4)])
@@ -72,6 +67,28 @@ class Parts(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("gzutils")
+class Together(layers.Layer):
+    """What was found in the parts of each picture, in one row again: (N * parts, …) -> (N, parts * numbers of each).
+
+    Args:
+        parts: of a picture.
+    """
+
+    def __init__(self, parts: int, **kwargs):
+        super().__init__(**kwargs)
+        self.parts = parts
+
+    def call(self, x):
+        return ops.reshape(x, (-1, self.parts * math.prod(x.shape[1:])))
+
+    def compute_output_shape(self, input_shape):
+        return (None, self.parts * math.prod(input_shape[1:]))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "parts": self.parts}
+
+
+@keras.saving.register_keras_serializable("gzutils")
 class UntiedBias(layers.Layer):
     """Adds a learned number of its own to every place of every filter: (N, height, width, filters), the same shape.
 
@@ -98,7 +115,7 @@ def dieleman(
     width: float = 1.0,
     parts: int = 16,
     output: str = "rectified",
-    side: int = VIEW.side,
+    side: int = WINNERS_VIEW.side,
     window: int = 69,
     part: int = 45,
     convolutions: Sequence[tuple[int, int, bool]] = CONVOLUTIONS,
@@ -106,7 +123,7 @@ def dieleman(
     initial_weights: str = "small",
     mean_answers: Sequence[float] | None = None,
 ) -> keras.Model:
-    """Builds the network: uint8 pictures (N, side, side, 3) of `VIEW` -> 37 shares (N, 37) float32.
+    """Builds the network: uint8 pictures (N, side, side, 3) of `WINNERS_VIEW` -> 37 shares (N, 37) float32.
 
     The defaults are the winner's: 42,377,125 parameters.
 
@@ -118,9 +135,8 @@ def dieleman(
         side: of the pictures. window: side of the central square that is looked at. part: side of a part.
         convolutions: filters, side of the kernel, and whether a pool of 2 follows, of each; none of them is padded.
         units: of each of the two maxout layers.
-        initial_weights: "small", the winner's normal numbers of a hundredth and less; he trained the first 10,000
-            galaxies without the division in the output, for they start almost without gradient. "he": those of He et al.
-            (2015), which need no such help.
+        initial_weights: "small", the winner's normal numbers with standard deviations of 0.001 to 0.1. "he": those of
+            He et al. (2015), https://arxiv.org/abs/1502.01852, with biases of 0.
         mean_answers: of the labels, for the last biases to start at; None: the winner's, all alike.
 
     Raises:
@@ -147,7 +163,7 @@ def dieleman(
         x = layers.ReLU(name=f"relu_{number}")(x)
         if pooled:
             x = layers.MaxPooling2D(2, name=f"pool_{number}")(x)
-    x = ops.reshape(x, (-1, parts * math.prod(x.shape[1:])))
+    x = Together(parts, name="together")(x)
     for number in (1, 2):
         x = layers.Dropout(0.5, name=f"dropout_{number}")(x)
         x = layers.Dense(
@@ -157,13 +173,13 @@ def dieleman(
             name=f"dense_{number}",
         )(x)
         x = layers.Reshape((units, 2), name=f"pairs_{number}")(x)
-        x = ops.max(x, axis=-1)
+        x = layers.GlobalMaxPooling1D(data_format="channels_first", name=f"maxout_{number}")(x)
     x = layers.Dropout(0.5, name="dropout_3")(x)
-    return keras.Model(pictures, _shares(x, output, mean_answers), name="dieleman")
+    return keras.Model(pictures, shares(x, output, mean_answers), name="dieleman")
 
 
-def _shares(features, output: str, mean_answers: Sequence[float] | None):
-    """The last layer and the output: features (N, …) -> shares (N, 37) float32."""
+def shares(features, output: str, mean_answers: Sequence[float] | None):
+    """The last layer and the output: features (N, …) -> shares (N, 37) float32; arguments as in `dieleman`."""
     biases = np.full(len(COLUMNS), 0.1)
     if mean_answers is not None:
         logits_of_means = logits(mean_answers)  # which checks them

@@ -1,4 +1,4 @@
-"""Pictures seen through affine transforms: one bilinear look-up, whatever is turned, mirrored, zoomed, moved and cut."""
+"""Pictures seen through affine transforms: one bilinear look-up turns, mirrors, zooms, moves and cuts them."""
 
 import functools
 import math

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gzutils.data.view import REPORT_VIEW, View
+from gzutils.data.view import REPORT_VIEW, WINNERS_VIEW, View
 
 if TYPE_CHECKING:
     import keras
@@ -47,5 +47,6 @@ NETWORKS = {
         Network("vgg16", "VGG16", "04_vgg16", "pretrained", pretrained=True),
         Network("resnet50", "ResNet50", "05_resnet50", "pretrained", pretrained=True),
         Network("simple_cnn", "Simple CNN", "06_constraint_test", "simple_cnn"),
+        Network("dieleman", "The winner's network", "10_dieleman", "dieleman", view=WINNERS_VIEW),
     )
 }
