@@ -150,7 +150,7 @@ PROFILES = {
             ),
             "simple_cnn": Plan(Recipe(epochs=3, patience=3, batch_size=32), {"width": 0.5}),
             "dieleman": Plan(
-                Recipe(epochs=6, patience=6, batch_size=32, cosine=True),
+                Recipe(epochs=9, patience=9, batch_size=16, cosine=True),
                 HALF_SIZE | {"width": 0.5, "units": 128},
                 start_at_mean=True,
             ),
