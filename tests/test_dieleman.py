@@ -18,6 +18,7 @@ from gzutils.learning.recipe import Recipe
 from gzutils.models import dieleman as winner
 from gzutils.models import saved
 from gzutils.models.tree_head import RectifiedTree, shares_of_their_question
+from gzutils.plots import winner as winner_plots
 
 SMALL = profiles.get("smoke").plans["dieleman"].model
 MEANS = np.concatenate([np.full(len(q.answers), 1 / len(q.answers)) for q in QUESTIONS])
@@ -257,3 +258,38 @@ def test_the_gains_are_those_of_the_ideas():
     table = ideas.gains(predicted, labels + 0.05, labels)
     assert table["gain"].iloc[:3].tolist() == pytest.approx([0.2, 0.1, 0.05])
     assert table["low"].iloc[0] > 0
+
+
+# ---- what is drawn
+
+
+def test_the_sixteen_parts_are_drawn_beside_the_picture_each_in_its_place():
+    picture = smooth(1)[0]
+    parts = parts_of(picture[None])[0].round().astype(np.uint8)
+    left, *places = winner_plots.sixteen_parts(picture, parts, 69).axes
+    np.testing.assert_array_equal(left.images[0].get_array(), picture)
+    for axes, part in zip(places, parts, strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), part)
+    straight, turned = (np.array(line.get_data()) for line in left.lines)
+    assert (straight.min(), straight.max()) == (14.5, 83.5)  # from the edge of pixel 15 to that of pixel 83
+    assert turned.max() == pytest.approx(49 + 69 / np.sqrt(2))
+
+
+def test_the_schedule_is_drawn_by_examples_seen():
+    examples = np.array([0, 5_000_000, 25_000_000])
+    figure = winner_plots.schedules({"a": (examples, [0.04, 0.004, 0.0004]), "b": (examples, [0, 1, 0])})
+    first, second = figure.axes
+    np.testing.assert_array_equal(first.lines[0].get_xdata(), examples)
+    assert (first.get_yscale(), second.get_yscale()) == ("log", "linear")
+    assert first.xaxis.get_major_formatter()(5e6, 0) == "5 million"
+
+
+def test_a_filters_row_has_one_scale_and_the_legend_says_how_far_answers_lie_apart():
+    responses = np.random.default_rng(0).random((4, 5, 5, 2)).astype(np.float32)
+    figure = winner_plots.what_the_stack_sees(noise(4, 23), responses, list("abcd"))
+    limits = [axes.images[0].get_clim()[1] for axes in figure.axes[4:8]]
+    assert limits == pytest.approx([responses[..., 0].max()] * 4)
+    degrees = np.arange(3)
+    figure = winner_plots.answers_of_turns(degrees, {"one": np.array([0.1, 0.4, 0.2])}, 0.3, "disk")
+    words = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert words == ["one: 0.300 apart", "the volunteers"]
