@@ -70,7 +70,7 @@ def test_the_turned_parts_are_pillows_to_one_level():
     for picture, parts in zip(pictures, parts_of(pictures), strict=True):
         for number in range(8, 16):
             expected = by_pillow(picture, 45 + 90 * (number % 4), number >= 12).astype(float)
-            assert np.abs(parts[number] - expected).max() <= 1
+            assert np.abs(parts[number] - expected).max() <= 1.01  # Pillow cuts fractions off
             assert np.abs(parts[number] - by_pillow(picture, 45 + 90 * (number % 4), number < 12)).max() > 10
 
 
@@ -279,9 +279,9 @@ def test_the_schedule_is_drawn_by_examples_seen():
     examples = np.array([0, 5_000_000, 25_000_000])
     figure = winner_plots.schedules({"a": (examples, [0.04, 0.004, 0.0004]), "b": (examples, [0, 1, 0])})
     first, second = figure.axes
-    np.testing.assert_array_equal(first.lines[0].get_xdata(), examples)
+    np.testing.assert_array_equal(first.lines[0].get_xdata(), examples / 1e6)
+    assert first.get_xlabel() == "examples seen (millions)"
     assert (first.get_yscale(), second.get_yscale()) == ("log", "linear")
-    assert first.xaxis.get_major_formatter()(5e6, 0) == "5 million"
 
 
 def test_a_filters_row_has_one_scale_and_the_legend_says_how_far_answers_lie_apart():

@@ -53,7 +53,7 @@ def what_the_stack_sees(parts: np.ndarray, responses: np.ndarray, names: list[st
     style.hide_axes(*places.ravel())
     for column, (part, name) in enumerate(zip(parts, names, strict=True)):
         places[0, column].imshow(part)
-        places[0, column].set_title(name, fontsize=8.5, loc="center")
+        places[0, column].set_title(name, fontsize=8, loc="center")
         for row in range(filters):
             highest = max(float(responses[..., row].max()), 1e-6)
             places[1 + row, column].imshow(responses[column, ..., row], cmap="inferno", vmin=0, vmax=highest)
@@ -73,7 +73,9 @@ def answers_of_turns(degrees: np.ndarray, shares: dict[str, np.ndarray], voted: 
     for (name, values), colour in zip(shares.items(), (style.BLUE, style.VERMILION, style.GREEN), strict=False):
         axes.plot(degrees, values, "o-", markersize=4, color=colour, label=f"{name}: {np.ptp(values):.3f} apart")
     axes.axhline(voted, color=style.VOTED, linestyle="--", label="the volunteers")
-    axes.set(xlabel="the picture is turned by (degrees)", ylabel=f"share of “{answer}”", xlim=(0, degrees[-1]))
+    axes.set(xlabel="the picture is turned by (degrees)", ylabel="share", xlim=(0, degrees[-1]))
+    axes.set_title(answer, fontsize=10)
+    axes.xaxis.set_major_locator(plt.MultipleLocator(45))
     axes.margins(y=0.25)
     axes.legend(fontsize=9)
     return figure
@@ -83,11 +85,13 @@ def schedules(rates: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """Learning rates against how much of the training is done, one panel each (name -> examples seen, rates)."""
     figure, places = plt.subplots(1, len(rates), figsize=(style.WIDTH, 3.2), squeeze=False, layout="constrained")
     for axes, (name, (examples, values)), logarithmic in zip(places[0], rates.items(), (True, False), strict=False):
-        axes.plot(examples, values, color=style.BLUE, linewidth=2)
-        axes.set(xlabel="examples seen", ylabel="learning rate", xlim=(0, examples[-1]))
+        millions = examples[-1] >= 1e6
+        axes.plot(examples / (1e6 if millions else 1), values, color=style.BLUE, linewidth=2)
+        axes.set(xlabel="examples seen" + (" (millions)" if millions else ""), ylabel="learning rate")
+        axes.set_xlim(0, axes.lines[0].get_xdata()[-1])
         axes.set_title(name, fontsize=10)
         if logarithmic:
             axes.set_yscale("log")
         axes.xaxis.set_major_locator(plt.MaxNLocator(5))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} million" if value >= 1e6 else f"{value:,.0f}")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
     return figure
