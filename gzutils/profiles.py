@@ -87,6 +87,20 @@ def _adam(learning_rate: float) -> dict:
     return {"class_name": "Adam", "config": {"learning_rate": learning_rate}}
 
 
+# The winner's 2,500 chunks of 10,000 galaxies, in steps of 16; the rate falls after the 1,800th and the 2,300th.
+CHUNK = 10_000 // 16
+WINNERS_RATES = {
+    "module": "keras.optimizers.schedules",
+    "class_name": "PiecewiseConstantDecay",
+    "config": {"boundaries": [1_800 * CHUNK, 2_300 * CHUNK], "values": [0.04, 0.004, 0.0004]},
+}
+
+
+def nesterov(rate: float | dict) -> dict:
+    """SGD with Nesterov's momentum of 0.9, as the configuration of a Keras optimizer; a rate or its schedule."""
+    return {"class_name": "SGD", "config": {"learning_rate": rate, "momentum": 0.9, "nesterov": True}}
+
+
 LAMBDAS = (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)  # the report's
 REPORT = Profile(
     name="report",
@@ -104,11 +118,24 @@ REPORT = Profile(
         "linformer": Plan(Recipe(epochs=100, patience=20, optimizer=_adam(0.0003))),
         "alexnet": Plan(Recipe(epochs=100, patience=20, optimizer=_adam(0.0001))),
         "bayesian_cnn": Plan(Recipe(epochs=150, patience=20, batch_size=256), start_at_mean=True),
+        # 634 passes over 39,409 galaxies are the winner's 25 million examples; he had 55,421.
+        "dieleman": Plan(
+            Recipe(epochs=634, patience=634, batch_size=16, optimizer=nesterov(WINNERS_RATES)), start_at_mean=True
+        ),
     },
     constraint_study=Study(2, LAMBDAS, LAMBDAS, seeds=3),
     asking=Asking(Recipe(40, patience=10, batch_size=256), 50, {}, start=512, step=256, rounds=12, seeds=5),
 )
 SECONDS = Recipe(epochs=2, patience=2, batch_size=16)
+# The winner's network on pictures of half the side, with convolutions that fit them.
+HALF_SIZE = {
+    "side": 49,
+    "window": 35,
+    "part": 23,
+    "convolutions": ((32, 4, True), (64, 3, True), (128, 3, False)),
+    "output": "softmax",
+    "initial_weights": "he",
+}
 SMALL_CNN = {"width": 0.125, "batch_norm_momentum": 0.9, "l2": 0.00001}
 TURNED = {"rotation": 180.0, "flip": True}  # a galaxy has no up or down
 PROFILES = {
@@ -127,6 +154,7 @@ PROFILES = {
             "linformer": Plan(SECONDS, {"depth": 1}),
             "alexnet": Plan(SECONDS, {"width": 0.03125}),
             "bayesian_cnn": Plan(SECONDS, {"width": 0.125}, start_at_mean=True),
+            "dieleman": Plan(replace(SECONDS, cosine=True), HALF_SIZE | {"width": 0.125, "units": 16}, True),
         },
         constraint_study=Study(1, (0.001, 1.0), (1.0,), seeds=2),
         asking=Asking(
@@ -169,6 +197,11 @@ PROFILES = {
             "bayesian_cnn": Plan(
                 Recipe(epochs=9, patience=9, batch_size=32, cosine=True), {"width": 0.25}, start_at_mean=True
             ),
+            "dieleman": Plan(
+                Recipe(epochs=9, patience=9, batch_size=16, cosine=True),
+                HALF_SIZE | {"width": 0.5, "units": 128},
+                start_at_mean=True,
+            ),
         },
         constraint_study=Study(1, LAMBDAS, (0.001, 1.0), seeds=2),
         asking=Asking(
@@ -194,6 +227,10 @@ PROFILES = {
             "vision_transformer": Plan(Recipe(epochs=300, patience=50)),
             "vgg16": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}),
             "resnet50": Plan(Recipe(epochs=50, patience=20), {"input_scaling": "imagenet"}),
+            # For one GPU of today, with -p PRECISION mixed_bfloat16.
+            "dieleman": Plan(
+                Recipe(epochs=100, patience=100, cosine=True), {"initial_weights": "he"}, start_at_mean=True
+            ),
         },
     ),
 }

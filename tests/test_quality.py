@@ -107,7 +107,16 @@ def test_the_docstring_of_the_package_names_every_room_and_plain_module():
 
 
 @pytest.mark.parametrize(
-    "script", ["models.py", "survey_score.py", "survey_statistics.py", "seeds.py", "gz2_requests.py", "asking.py"]
+    "script",
+    [
+        "models.py",
+        "survey_score.py",
+        "survey_statistics.py",
+        "seeds.py",
+        "gz2_requests.py",
+        "asking.py",
+        "dieleman_ideas.py",
+    ],
 )
 def test_the_benchmarks_that_take_options_start(script):
     """They are run by hand, on machines that are not at hand when the package changes."""

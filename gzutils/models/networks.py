@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gzutils.data.view import REPORT_VIEW, View
+from gzutils.data.view import REPORT_VIEW, WINNERS_VIEW, View
 
 if TYPE_CHECKING:
     import keras
@@ -51,5 +51,6 @@ NETWORKS = {
         Network("linformer", "Linformer", "12_hard_classes", "linformer"),
         Network("alexnet", "AlexNet", "12_hard_classes", "alexnet"),
         Network("bayesian_cnn", "Bayesian CNN", "11_bayesian", "bayesian_cnn"),
+        Network("dieleman", "The winner's network", "10_dieleman", "dieleman", view=WINNERS_VIEW),
     )
 }

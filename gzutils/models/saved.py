@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 # Keras finds the layers that are this kit's own by name, once the modules that define them are imported.
-from gzutils.models import bayesian_cnn, pretrained, tree_head, vision_transformer  # noqa: F401
+from gzutils.models import bayesian_cnn, dieleman, pretrained, tree_head, vision_transformer  # noqa: F401
 from gzutils.tools.files import first_line, whole_file
 from gzutils.tools.records import arrays_sha256, without_nothing
 
