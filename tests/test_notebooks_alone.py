@@ -15,11 +15,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
-    ("galaxies", "notebooks"), [(5, NAMES), (12, ["06_constraint_test"]), (28, ["06_constraint_test"])]
+    ("galaxies", "notebooks"),
+    [
+        ("5 eager", NAMES),
+        ("5", ["02_parallel_cnn"]),
+        ("12", ["06_constraint_test"]),
+        ("28", ["06_constraint_test"]),
+    ],
 )
 def test_notebooks_run_with_few_galaxies(tmp_path, galaxies, notebooks):
     """All with the fewest that there may be; the study failed below 32. By hand: tests/few_galaxies.py 12, and 28."""
-    command = [sys.executable, ROOT / "tests" / "few_galaxies.py", str(galaxies), *notebooks]
+    command = [sys.executable, ROOT / "tests" / "few_galaxies.py", galaxies, *notebooks]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-1000:] + result.stdout[-3000:]
 
