@@ -27,7 +27,28 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("drawn", deadline=None)
 settings.load_profile("same")
+# What takes a minute or more, the longest first: begun last, one of two workers would end alone with it.
+LONGEST = (
+    "test_notebooks",
+    "test_notebooks_alone",
+    "test_backends",
+    "test_colab",
+    "test_gz2",
+    "test_distributed",
+    "test_pipeline",
+    "test_interrupted",
+    "test_faults",
+)
 IDS = (100023, 100008, 100078)
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # xdist's own order begins with the files that have the most tests
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
 
 
 def image(galaxy_id):

@@ -65,7 +65,7 @@ class Colab:
         inside = machine / "bin" / "python"
         pip = [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--progress-bar", "off"]
         needed = ["-r", ROOT / "requirements.txt", "setuptools>=77"]  # the latter installs the kit without a network
-        subprocess.run([*pip, "-r", VERSIONS, *needed], check=True)
+        subprocess.run([*pip, "--no-compile", "-r", VERSIONS, *needed], check=True)
         (packages,) = machine.glob("lib/python*/site-packages")
         (packages / "colab.pth").write_text("import google.colab\n")
         stand_in = packages / "google" / "colab"

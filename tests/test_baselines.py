@@ -47,10 +47,12 @@ def test_the_closed_form_is_the_least_squares_solution_with_fewer_galaxies_than_
     np.testing.assert_allclose(ridge.predict(others), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [1, 7, 40])
-def test_the_galaxies_may_come_in_chunks_of_any_size(size):
-    """Sorted by a feature, so that the first chunk's mean is far from the mean."""
-    features, answers = some(40)
+@pytest.mark.parametrize(("size", "galaxies", "width"), [(1, 40, 7), (7, 40, 7), (40, 40, 7), (5, 12, 30)])
+def test_the_galaxies_may_come_in_chunks_of_any_size(size, galaxies, width):
+    """Sorted by a feature, so that the first chunk's mean is far from the mean. Few galaxies in one chunk have a way of
+    their own.
+    """
+    features, answers = some(galaxies, width)
     order = features[:, 0].argsort()
     whole = fit(features, answers, features, answers)
     chunked = fit(features[order], answers[order], features, answers, size=size)

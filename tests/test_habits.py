@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from conftest import LONGEST, pytest_collection_modifyitems, pytest_configure
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -81,3 +83,15 @@ def test_each_way_to_contribute_has_five_lines_and_its_names_are_still_there():
     code = "".join(path.read_text() for path in (ROOT / "gzutils").rglob("*.py"))
     for name in ("def network(self", "def show_figure(self", "\nCOURSE = ", "\nFIGURES = "):
         assert name in code, name
+
+
+def test_the_longest_tests_begin_first():
+    """The fault: one of them is renamed, or xdist takes its own order, and one of two workers ends alone with it."""
+    assert set(LONGEST) <= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    names = ["test_files", LONGEST[1], "test_locks", LONGEST[0]]
+    items = [SimpleNamespace(path=Path(f"{name}.py")) for name in names]
+    pytest_collection_modifyitems(items)
+    assert [item.path.stem for item in items] == [*LONGEST[:2], "test_files", "test_locks"]
+    chosen = SimpleNamespace(option=SimpleNamespace(loadscopereorder=True))
+    pytest_configure(chosen)
+    assert not chosen.option.loadscopereorder

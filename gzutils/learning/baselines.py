@@ -51,7 +51,8 @@ def fit_ridge(
 
     X are the n training galaxies' features, standardised; Y their answers less the means. A feature that is the same
     for all of them gets no weight. The products are added up from chunk to chunk, so that no more than one of them need
-    be in memory.
+    be in memory. Where one chunk holds all galaxies, fewer than there are features, the same W comes from a smaller
+    system: X' (XX' + penalty n 1)^-1 Y.
 
     Args:
         training: chunks of the training galaxies, each (n, features) and (n, answers).
@@ -69,11 +70,16 @@ def fit_ridge(
     mean, offset = shift + means[:width], means[width:]
     spread = np.sqrt(np.maximum(np.diag(central)[:width], 0) / count)
     spread[spread <= 1e-6 * np.abs(mean)] = np.inf  # what differs there are rounding errors of 32 bits
-    squares = central[:width, :width] / np.outer(spread, spread)
-    sides = central[:width, width:] / spread[:, None]
+    few = count == len(one) < width
+    if few:
+        x, sides = (one[:, :width] - means[:width]) / spread, one[:, width:-1] - means[width:]
+        squares = x @ x.T
+    else:
+        squares, sides = central[:width, :width] / np.outer(spread, spread), central[:width, width:] / spread[:, None]
     best, lowest = None, np.inf
     for penalty in penalties:
-        weights = np.linalg.solve(squares + penalty * count * np.eye(width), sides)
+        weights = np.linalg.solve(squares + penalty * count * np.eye(len(squares)), sides)
+        weights = x.T @ weights if few else weights
         ridge = Ridge(mean, spread, weights, offset, float(penalty))
         error = metrics.rmse(ridge.predict(validation_features), validation_answers)
         if error < lowest:
