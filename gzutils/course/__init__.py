@@ -13,5 +13,9 @@ COURSE = (
     "09_your_own_galaxies",
 )
 # Beyond the report, each on top of the course: `./run_all.sh --all`, or one by its number.
-FURTHER = ("10_dieleman", "11_bayesian", "12_hard_classes")
+FURTHER = (
+    "10_dieleman",
+    "11_bayesian",
+    "12_hard_classes",
+)
 NAMES = COURSE + FURTHER
