@@ -188,11 +188,12 @@ PROFILES = {
             ),
             "simple_cnn": Plan(Recipe(epochs=3, patience=3, batch_size=32), {"width": 0.5}),
             "resnet26": Plan(
-                Recipe(epochs=12, patience=12, batch_size=32, cosine=True), {"width": 0.125, "batch_norm_momentum": 0.9}
+                Recipe(epochs=6, patience=6, batch_size=16, optimizer=_adam(0.002), cosine=True),
+                {"width": 0.125, "dropout": 0.05, "batch_norm_momentum": 0.9},
             ),
-            "linformer": Plan(Recipe(epochs=12, patience=12, batch_size=32, cosine=True), {"depth": 2}),
+            "linformer": Plan(Recipe(epochs=8, patience=8, batch_size=32, cosine=True), {"depth": 2, "width": 64}),
             "alexnet": Plan(
-                Recipe(epochs=12, patience=12, batch_size=32, optimizer=_adam(0.0005), cosine=True), {"width": 0.125}
+                Recipe(epochs=5, patience=5, batch_size=32, optimizer=_adam(0.0005), cosine=True), {"width": 0.125}
             ),
             "bayesian_cnn": Plan(
                 Recipe(epochs=9, patience=9, batch_size=32, cosine=True), {"width": 0.25}, start_at_mean=True

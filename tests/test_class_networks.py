@@ -19,7 +19,11 @@ from gzutils.models.linformer import linear_attention, linformer
 from gzutils.models.networks import NETWORKS
 from gzutils.models.resnet26 import resnet26
 
-SMALL = {"resnet26": {"width": 0.03125}, "linformer": {"depth": 1, "width": 16}, "alexnet": {"width": 0.03125}}
+SMALL = {
+    "resnet26": {"width": 0.03125},
+    "linformer": {"depth": 1, "width": 16, "patch_size": 8, "enlarge_to": 64},
+    "alexnet": {"width": 0.03125, "enlarge_to": 96},
+}
 RULE_OF = {"resnet26": "dai_tong", "linformer": "lin", "alexnet": "schneider"}
 
 
