@@ -3,6 +3,8 @@
 The dropout stands behind the features, so the convolutions run once, and the passes are one batch of the small head.
 """
 
+import functools
+
 import keras
 import numpy as np
 from keras import layers
@@ -15,8 +17,12 @@ from gzutils.models.bayesian_cnn import FEATURES, likelihood_of
 AT_ONCE = 1024  # galaxies whose passes are one batch; part of the draws, so not a setting
 
 
+@functools.lru_cache(maxsize=4)
 def body_and_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """A Bayesian CNN as its convolutions (images -> features) and its head with the dropout (features -> outputs)."""
+    """A Bayesian CNN as its convolutions (images -> features) and its head with the dropout (features -> outputs).
+
+    Both share the model's layers: what it learns, they have learned. They are kept, since Keras compiles each anew.
+    """
     handed_over = model.get_layer(FEATURES)
     x = features = keras.Input(handed_over.output.shape[1:], name="features")
     for layer in model.layers[model.layers.index(handed_over) + 1 :]:
