@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gzutils.decision_tree import QUESTIONS, constraint_residuals
-from gzutils.learning import posteriors
+from gzutils.learning import honesty, posteriors
 from gzutils.learning.posteriors import Passes
 
 LIKELIHOODS = ("multinomial", "dirichlet_multinomial")
@@ -84,8 +84,8 @@ def test_votes_drawn_by_the_posteriors_own_rule_are_covered_as_often_as_it_says(
     asked = rng.integers(1, 12, galaxies)
     posterior = posteriors.posterior_of_votes(passes, "Class3.1", asked)
     votes = np.array([rng.choice(len(one), p=one / one.sum()) for one in posterior])
-    covered = posteriors.coverage_of_votes(posterior, votes).mean(axis=0)
-    np.testing.assert_allclose(covered, posteriors.LEVELS, atol=0.02)
+    covered = honesty.coverage_of_votes(posterior, votes).mean(axis=0)
+    np.testing.assert_allclose(covered, honesty.LEVELS, atol=0.02)
 
 
 def test_true_shares_drawn_from_the_concentrations_are_covered_as_often_as_they_say():
@@ -94,21 +94,21 @@ def test_true_shares_drawn_from_the_concentrations_are_covered_as_often_as_they_
     own = passes.outputs[0, :, 3:5]
     truth = rng.beta(own[:, 0], own[:, 1])
     drawn = posteriors.draws_of_share(passes, "Class2.1", count=400)
-    np.testing.assert_allclose(posteriors.coverage_of_share(drawn, truth).mean(axis=0), posteriors.LEVELS, atol=0.025)
+    np.testing.assert_allclose(honesty.coverage_of_share(drawn, truth).mean(axis=0), honesty.LEVELS, atol=0.025)
 
 
 def test_one_multinomial_pass_claims_to_know_the_true_share_exactly():
     """So its interval is a point, which no true share hits."""
     drawn = posteriors.draws_of_share(some_passes("multinomial", 1), "Class2.1")
     assert drawn.shape == (1, 5)
-    assert posteriors.coverage_of_share(drawn, np.full(5, 0.4)).sum() == 0
+    assert honesty.coverage_of_share(drawn, np.full(5, 0.4)).sum() == 0
 
 
 def test_intervals_hold_what_they_say():
     posterior = np.array([[0.05, 0.15, 0.6, 0.15, 0.05], [1.0, 0, 0, 0, 0]])
     low, high = posteriors.interval_of_votes(posterior, 0.8)
     assert [*low, *high] == [1, 0, 3, 0]
-    for level in posteriors.LEVELS:
+    for level in honesty.LEVELS:
         low, high = posteriors.interval_of_votes(posterior, level)
         held = [row[a : b + 1].sum() for row, a, b in zip(posterior, low, high, strict=True)]
         assert min(held) >= level - 1e-9
@@ -120,11 +120,11 @@ def test_the_error_that_is_foretold_is_the_error_of_such_votes():
     passes = some_passes("dirichlet_multinomial", 1, 3000)
     posterior = posteriors.posterior_of_votes(passes, "Class6.1", asked)
     votes = np.array([rng.choice(41, p=one / one.sum()) for one in posterior])
-    foretold, found = posteriors.expected_error(posterior, votes, asked)
+    foretold, found = honesty.expected_error(posterior, votes, asked)
     assert foretold == pytest.approx(found, rel=0.05)
-    narrow = posteriors.posterior_of_votes(passes.scaled(np.full(11, 10.0)), "Class6.1", asked)
-    assert posteriors.expected_error(narrow, votes, asked)[0] < 0.8 * found
-    assert posteriors.sharpness(narrow, asked) < posteriors.sharpness(posterior, asked)
+    narrow = posteriors.posterior_of_votes(Passes(10 * passes.outputs, passes.likelihood), "Class6.1", asked)
+    assert honesty.expected_error(narrow, votes, asked)[0] < 0.8 * found
+    assert honesty.sharpness(narrow, asked) < honesty.sharpness(posterior, asked)
 
 
 def test_mutual_information_is_high_where_passes_disagree_and_not_where_all_doubt():
@@ -138,17 +138,29 @@ def test_mutual_information_is_high_where_passes_disagree_and_not_where_all_doub
     assert posteriors.entropy(by_pass.mean(axis=0))[1] > 2
 
 
-def test_firmness_finds_how_much_too_sure_a_network_is():
-    """Votes drawn with a third of the concentrations that are said. A question that nobody was asked keeps 1."""
-    rng, galaxies = np.random.default_rng(5), 1500
+def test_posteriors_that_are_too_sure_are_mended_by_other_galaxies_votes():
+    """Votes drawn with a third of the concentrations that are said; and those that are right are left as they are.
+
+    The fault: the map turned round, which makes it worse.
+    """
+    rng, galaxies = np.random.default_rng(5), 2400
     said = some_passes("dirichlet_multinomial", 1, galaxies)
     votes = np.zeros((galaxies, 37), np.int64)
     for q in QUESTIONS[:10]:
-        shares = [rng.dirichlet(one / 3) for one in said.outputs[0, :, q.slice]]
+        firm = 3 if q.number < 9 else 1
+        shares = [rng.dirichlet(one / firm) for one in said.outputs[0, :, q.slice]]
         votes[:, q.slice] = [rng.multinomial(40, share) for share in shares]
-    factors = posteriors.firmness(said, votes)
-    np.testing.assert_allclose(factors[:10], 1 / 3, rtol=0.2)
-    assert factors[10] == 1
+    bends = honesty.bends(said.of(slice(1200)), votes[:1200])
+    later, voted = said.of(slice(1200, None)), votes[1200:]
+    before, after = (honesty.judge(later, voted, bend=bend) for bend in (None, bends))
+    assert before["coverage"][0.8] < 0.7
+    np.testing.assert_allclose([*after["coverage"].values()], honesty.LEVELS, atol=0.02)
+    assert after["foretold_error"] == pytest.approx(after["error"], rel=0.05)
+    np.testing.assert_allclose(bends[10], honesty.QUANTILES, atol=0.03)
+    np.testing.assert_array_equal(bends[11], honesty.QUANTILES)
+    posterior = posteriors.posterior_of_votes(later, "Class3.1", np.full(1200, 40))
+    np.testing.assert_allclose(honesty.bent(posterior, bends[3]).sum(axis=1), 1)
+    np.testing.assert_allclose(honesty.bent(posterior, honesty.QUANTILES), posterior, atol=1e-9)
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

@@ -172,11 +172,11 @@ def labels_saved(table: pd.DataFrame, way: str) -> list[float]:
     return saved
 
 
-def mean_interval(values: list[float]) -> tuple[float, float, float]:
-    """The mean over seeds and its 95 % interval by Student's t; infinitely wide for one seed."""
+def mean_interval(values: list[float]) -> tuple[float, float | None, float | None]:
+    """The mean over seeds and its 95 % interval by Student's t; one seed has none."""
     mean, count = float(np.mean(values)), len(values)
     if count == 1:
-        return mean, -float("inf"), float("inf")
+        return mean, None, None
     half = STUDENT[min(count - 2, len(STUDENT) - 1)] * float(np.std(values, ddof=1)) / np.sqrt(count)
     return mean, mean - half, mean + half
 

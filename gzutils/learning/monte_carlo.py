@@ -3,8 +3,11 @@
 The dropout stands behind the features, so the convolutions run once, and the passes are one batch of the small head.
 """
 
+import functools
+
 import keras
 import numpy as np
+from keras import layers
 
 from gzutils.learning.batches import set_draws
 from gzutils.learning.posteriors import Passes
@@ -14,8 +17,12 @@ from gzutils.models.bayesian_cnn import FEATURES, likelihood_of
 AT_ONCE = 1024  # galaxies whose passes are one batch; part of the draws, so not a setting
 
 
+@functools.lru_cache(maxsize=4)
 def body_and_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """A Bayesian CNN as its convolutions (images -> features) and its head with the dropout (features -> outputs)."""
+    """A Bayesian CNN as its convolutions (images -> features) and its head with the dropout (features -> outputs).
+
+    Both share the model's layers: what it learns, they have learned. They are kept, since Keras compiles each anew.
+    """
     handed_over = model.get_layer(FEATURES)
     x = features = keras.Input(handed_over.output.shape[1:], name="features")
     for layer in model.layers[model.layers.index(handed_over) + 1 :]:
@@ -25,8 +32,14 @@ def body_and_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
 
 def features_of(model: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """What the network has seen in pictures before it draws a conclusion: (n, 128) float32, the same in each pass."""
-    return predict(body_and_head(model)[0], images, rows)
+    """What the network has seen in pictures, for `familiarity`: the mean and highest answer of its last filters.
+
+    Of the last two groups' pools, float32 (n, values). The dense layer's values serve less: it keeps of a picture
+    only what tells galaxies apart, and an empty one is nothing to it.
+    """
+    pools = [model.get_layer(name).output for name in ("pool_3", "pool_4")]
+    summaries = [kind()(pool) for pool in pools for kind in (layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D)]
+    return predict(keras.Model(model.input, layers.Concatenate()(summaries)), images, rows)
 
 
 def passes(model: keras.Model, images: np.ndarray, rows: np.ndarray, count: int = 20, seed: int = 0) -> Passes:

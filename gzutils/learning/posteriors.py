@@ -1,4 +1,4 @@
-"""What a Bayesian CNN's passes say of votes and of the crowd's true shares, and whether they say it with right.
+"""What a Bayesian CNN's passes say of votes and of the crowd's true shares.
 
 The posterior over votes is the mean of the passes' distributions, not the distribution of their mean: passes that
 disagree make it wider (Walmsley et al. 2020, arXiv:1905.07424, section 3). NumPy only.
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gzutils.decision_tree import COLUMNS, QUESTIONS, answered, question, shares_of_counts
+from gzutils.decision_tree import COLUMNS, QUESTIONS, Question, question, shares_of_counts
 
 TINY = 1e-7  # a share below it counts as it
-LEVELS = (0.5, 0.8, 0.95)  # of credible intervals
 _log_gamma = np.vectorize(math.lgamma, otypes=[np.float64])
 
 
@@ -34,11 +33,6 @@ class Passes:
     def of(self, galaxies) -> "Passes":
         """The same of some of the galaxies only."""
         return Passes(self.outputs[:, galaxies], self.likelihood)
-
-    def scaled(self, factors: np.ndarray) -> "Passes":
-        """With each question's concentrations times a factor (11,): the same shares, held less or more firmly."""
-        sizes = [len(asked.answers) for asked in QUESTIONS]
-        return Passes(self.outputs * np.repeat(factors, sizes), self.likelihood)
 
 
 def shares(passes: Passes) -> np.ndarray:
@@ -104,7 +98,7 @@ def of_one_galaxy(
     return drawn
 
 
-def question_of(column: str):
+def question_of(column: str) -> Question:
     """The question that an answer's column belongs to."""
     return question(int(column.removeprefix("Class").split(".")[0]))
 
@@ -141,21 +135,6 @@ def interval_of_votes(posterior: np.ndarray, level: float) -> tuple[np.ndarray, 
     return low, np.minimum(high, posterior.shape[1] - 1)
 
 
-def coverage_of_votes(posterior: np.ndarray, votes: np.ndarray, levels: tuple[float, ...] = LEVELS) -> np.ndarray:
-    """How much of each galaxy's vote lies in the central credible intervals: (n, levels), from 0 to 1.
-
-    Votes are whole numbers, so an interval that holds exactly 80 % of the probability cuts some number in two; of that
-    number the part counts that lies within (Czado, Gneiting and Held 2009, Biometrics 65, 1254: the probability
-    integral transform of counts). If the posterior is right, the mean is the level, whatever the numbers.
-    """
-    rows, votes = np.arange(len(votes)), np.asarray(votes)
-    high = np.minimum(np.cumsum(posterior, axis=1)[rows, votes], 1.0)
-    width = np.maximum(posterior[rows, votes], 1e-12)
-    low = np.maximum(high - width, 0.0)
-    within = [np.minimum(high, (1 + one) / 2) - np.maximum(low, (1 - one) / 2) for one in levels]
-    return np.clip(np.stack(within, axis=1) / width[:, None], 0, 1)
-
-
 def draws_of_share(passes: Passes, column: str, count: int = 400, seed: int = 0) -> np.ndarray:
     """Draws from the posterior of the share that infinitely many volunteers would give an answer: (draws, n).
 
@@ -177,74 +156,6 @@ def width_of_shares(passes: Passes, column: str, level: float = 0.8) -> np.ndarr
     return high - low
 
 
-def coverage_of_share(drawn: np.ndarray, truth: np.ndarray, levels: tuple[float, ...] = LEVELS) -> np.ndarray:
-    """Whether the true share (n,) lies in the central credible intervals of the draws (draws, n): (n, levels), 0 or 1.
-
-    One draw alone is an interval of no width, which holds nothing.
-    """
-    below = (drawn < truth).mean(axis=0)
-    inside = [np.abs(below - 0.5) < level / 2 for level in levels]
-    return np.stack(inside, axis=1).astype(np.float64)
-
-
-def expected_error(posterior: np.ndarray, votes: np.ndarray, asked: np.ndarray) -> tuple[float, float]:
-    """The mean distance of the votes from the posterior's mean, as a share of those asked: as the posterior foretells
-    it, and as it is.
-    """
-    numbers = np.arange(posterior.shape[1])
-    mean = posterior @ numbers
-    foretold = (posterior * np.abs(numbers - mean[:, None])).sum(axis=1)
-    return float(np.mean(foretold / asked)), float(np.mean(np.abs(votes - mean) / asked))
-
-
-def sharpness(posterior: np.ndarray, asked: np.ndarray, level: float = 0.8) -> float:
-    """The mean width of the credible intervals, as a share of those asked; the smaller, the more is said."""
-    low, high = interval_of_votes(posterior, level)
-    return float(np.mean((high - low + 1) / (np.asarray(asked) + 1)))
-
-
-def judge(passes: Passes, votes: np.ndarray, truth: np.ndarray | None = None, least: int = 5) -> dict:
-    """How good a network's posteriors are, over all answers of the questions that enough volunteers were asked.
-
-    Args:
-        votes: whole numbers (n, 37). truth: the kit's 37 true probabilities of the galaxies, (n, 37), where known.
-        least: so many have to be asked a question of a galaxy for it to count.
-
-    Returns:
-        `coverage`, of the votes, and `coverage_of_truth`, of the true shares (or None), by level of `LEVELS`;
-        `log_likelihood`, the sum over the questions, the mean of the galaxies, in nats; `foretold_error` and `error`,
-        see `expected_error`; `sharpness`, the mean width of the 80 % intervals as a share of those asked.
-    """
-    reached = answered(votes)
-    of_votes, of_truth, errors, widths = [], [], [], []
-    for place, column in enumerate(COLUMNS):
-        own = question_of(column)
-        some = np.flatnonzero(reached[:, own.number - 1] >= least)
-        if not len(some):
-            continue
-        these, asked, given = passes.of(some), reached[some, own.number - 1], votes[some, place]
-        posterior = posterior_of_votes(these, column, asked)
-        of_votes.append(coverage_of_votes(posterior, given))
-        errors += [expected_error(posterior, given, asked)] * len(some)
-        widths += [sharpness(posterior, asked)] * len(some)
-        if truth is not None:
-            share = truth[some, place] / truth[some, own.slice].sum(axis=1)
-            of_truth.append(coverage_of_share(draws_of_share(these, column, seed=place), share))
-
-    def mean(parts: list) -> dict[float, float] | None:
-        return dict(zip(LEVELS, np.concatenate(parts).mean(axis=0).tolist(), strict=True)) if parts else None
-
-    foretold, found = np.mean(errors, axis=0).tolist()
-    return {
-        "coverage": mean(of_votes),
-        "coverage_of_truth": mean(of_truth),
-        "log_likelihood": float(log_likelihoods(passes, votes).sum(axis=1).mean()),
-        "foretold_error": foretold,
-        "error": found,
-        "sharpness": float(np.mean(widths)),
-    }
-
-
 def entropy(distributions: np.ndarray) -> np.ndarray:
     """The entropy, in nats, along the last axis."""
     return -(distributions * np.log(np.maximum(distributions, 1e-300))).sum(axis=-1)
@@ -259,17 +170,6 @@ def mutual_information(by_pass: np.ndarray) -> np.ndarray:
         by_pass: each pass's distribution of votes, (passes, n, K), see `votes_of_answer`.
     """
     return entropy(by_pass.mean(axis=0)) - entropy(by_pass).mean(axis=0)
-
-
-def firmness(passes: Passes, votes: np.ndarray, factors: np.ndarray | None = None) -> np.ndarray:
-    """For each question the factor of the concentrations at which votes (n, 37) are most probable: (11,).
-
-    1 says that the network knows how sure it is. For galaxies that it was not trained on.
-    """
-    factors = np.geomspace(0.25, 4.0, 17) if factors is None else factors
-    totals = [log_likelihoods(passes.scaled(np.full(11, factor)), votes).sum(axis=0) for factor in factors]
-    best = factors[np.argmax(totals, axis=0)]
-    return np.where(answered(votes).any(axis=0), best, 1.0)
 
 
 def _log_rising(values: np.ndarray, count: int) -> np.ndarray:
