@@ -96,7 +96,7 @@ REPORT = Profile(
     constraint_study=Study(2, LAMBDAS, LAMBDAS, seeds=3),
 )
 SECONDS = Recipe(epochs=2, patience=2, batch_size=16)
-# The winner's network on pictures of half the side, with convolutions that fit them.
+# The winner's network on pictures of half the side, with convolutions that fit them and what learns in few steps.
 HALF_SIZE = {
     "side": 49,
     "window": 35,
