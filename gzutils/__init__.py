@@ -7,7 +7,7 @@ Rooms, from the top; imports run downward only, and a test holds them to it:
     profiles    what smoke, quick, report and full mean: a plan a network
     learning/   recipe training checkpoint batches augmentation losses likelihoods features predict views baselines
                 metrics classification grad_cam monte_carlo posteriors honesty familiarity asking
-    models/     one network a file; networks (their table), tree_head, saved, shipped
+    models/     one network a file; networks (their table), tree_head, look_up, saved, shipped
     data/       archives challenge solutions download simulation/ open_data/ jpegs preprocessing view store own_images
                 stretch morphometry cutouts; no Keras
     tools/      files records sources progress workers processor backend

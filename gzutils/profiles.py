@@ -127,7 +127,7 @@ REPORT = Profile(
     asking=Asking(Recipe(40, patience=10, batch_size=256), 50, {}, start=512, step=256, rounds=12, seeds=5),
 )
 SECONDS = Recipe(epochs=2, patience=2, batch_size=16)
-# The winner's network on pictures of half the side, with convolutions that fit them.
+# The winner's network on pictures of half the side, with convolutions that fit them and what learns in few steps.
 HALF_SIZE = {
     "side": 49,
     "window": 35,

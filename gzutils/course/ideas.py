@@ -30,7 +30,7 @@ WHOLE, SIGMOID, ONE_VIEW = "16 parts, tree", "16 parts, sigmoid", "one view, tre
 VARIANTS = {
     WHOLE: Variant({}),
     SIGMOID: Variant({"output": "sigmoid"}),
-    ONE_VIEW: Variant({"parts": 1}, times=3),
+    ONE_VIEW: Variant({"parts": 1}, times=2),
 }
 
 
