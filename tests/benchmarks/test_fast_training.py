@@ -2,11 +2,13 @@
 
 import statistics
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
+from gzutils import profiles
 from gzutils.data.store import Split
 from gzutils.learning import training
 from gzutils.learning.augmentation import RandomAffine
@@ -66,6 +68,34 @@ def test_share_of_an_epoch(store, record, tmp_path, monkeypatch, width, batch_si
         f"{statistics.median(whole):.2f} s an epoch",
         f"{statistics.median(alone):.2f} s: the steps alone",
         share,
+        "%",
+        at_most=5,
+    )
+
+
+def test_share_of_system_time(store, record, tmp_path):
+    """Needless copies and memory that is given back and taken anew show in it, and in the page faults."""
+    resource = pytest.importorskip("resource", reason="the system does not tell its own time from the program's")
+    plan, steps, marks = profiles.get("quick").plans["parallel_cnn"], 48, []
+    recipe = replace(
+        plan.recipe, epochs=5, patience=5, loss=ConstrainedMeanSquaredError(), augmentation=RandomAffine(seed=0)
+    )
+    rows = np.resize(np.arange(len(store)), (steps + 8) * recipe.batch_size)
+    split = Split(rows[: steps * recipe.batch_size], rows[steps * recipe.batch_size :], rows[:0])
+
+    def after_epoch(history):
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        marks.append((used.ru_utime, used.ru_stime, used.ru_minflt))
+
+    keras.utils.set_random_seed(0)
+    training.train(parallel_cnn(**plan.model), store.examples(), split, recipe, tmp_path, after_epoch=after_epoch)
+    # From the end of the first epoch on, which also compiles.
+    user, system, faults = np.median(np.diff(marks, axis=0), axis=0)
+    record(
+        f"system time in an epoch of quick's parallel CNN, {steps} steps of {recipe.batch_size}",
+        f"{system:.2f} s, {faults / steps:.0f} page faults a step",
+        f"{user:.2f} s: the rest of the CPU's time",
+        100 * system / (user + system),
         "%",
         at_most=5,
     )
