@@ -196,7 +196,7 @@ PROFILES = {
                 Recipe(epochs=5, patience=5, batch_size=32, optimizer=_adam(0.0005), cosine=True), {"width": 0.125}
             ),
             "bayesian_cnn": Plan(
-                Recipe(epochs=9, patience=9, batch_size=32, cosine=True), {"width": 0.25}, start_at_mean=True
+                Recipe(epochs=6, patience=6, batch_size=32, cosine=True), {"width": 0.25}, start_at_mean=True
             ),
             "dieleman": Plan(
                 Recipe(epochs=9, patience=9, batch_size=16, cosine=True),
@@ -207,11 +207,11 @@ PROFILES = {
         constraint_study=Study(1, LAMBDAS, (0.001, 1.0), seeds=2),
         asking=Asking(
             Recipe(epochs=2, patience=2, batch_size=32, cosine=True),
-            100,
+            80,
             {"width": 0.25},
             start=100,
-            step=100,
-            rounds=4,
+            step=150,
+            rounds=3,
             seeds=3,
             halved=True,
         ),

@@ -22,6 +22,7 @@ from gzutils.models.bayesian_cnn import likelihood_of
 
 WAYS = ("at random", "by entropy", "by mutual information")
 PASSES = 15
+LOOKED_AT = 1500  # galaxies of the pool, drawn at random, that a network looks at in a round
 WATCHED = 256  # validation galaxies at most, which decide on the best epoch; all ways watch the same
 # The 97.5 % quantile of Student's t with 1, 2, … degrees of freedom: two seeds, three, …
 STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
@@ -50,15 +51,12 @@ def half_size(images: np.ndarray) -> np.ndarray:
     return ((sums + 2) // 4).astype(np.uint8)
 
 
-def choose(way: str, by_pass: np.ndarray, count: int, seed: tuple[int, ...]) -> np.ndarray:
+def most_wanted(way: str, by_pass: np.ndarray, count: int) -> np.ndarray:
     """The places of the galaxies whose votes are wanted most: (count,), or all where there are fewer.
 
     Args:
-        way: one of `WAYS`. by_pass: each pass's distribution of votes, (passes, n, K).
-        seed: of the choice at random.
+        way: one of `WAYS` but the first. by_pass: each pass's distribution of votes, (passes, n, K).
     """
-    if way == WAYS[0]:
-        return np.random.default_rng(seed).permutation(by_pass.shape[1])[:count]
     wanted = posteriors.entropy(by_pass.mean(axis=0)) if way == WAYS[1] else posteriors.mutual_information(by_pass)
     return np.argsort(-wanted, kind="stable")[:count]
 
@@ -110,11 +108,12 @@ def study(
             left = np.setdiff1d(split.train, labelled)
             if number + 1 == rounds or not len(left):
                 break
-            said = monte_carlo.passes(model, examples.inputs, left, PASSES, seed)
-            by_pass = posteriors.votes_of_answer(
-                said, column, np.full(len(left), _usual_number(examples.targets[labelled], column))
-            )
-            asked = left[choose(way, by_pass, step, (seed, number))]
+            asked = left = np.random.default_rng((seed, number)).permutation(left)[:LOOKED_AT]
+            if way != WAYS[0]:
+                said = monte_carlo.passes(model, examples.inputs, left, PASSES, seed)
+                usual = np.full(len(left), _usual_number(examples.targets[labelled], column))
+                asked = left[most_wanted(way, posteriors.votes_of_answer(said, column, usual), step)]
+            asked = asked[:step]
             labelled = np.concatenate([labelled, asked])
 
 

@@ -39,7 +39,7 @@ def features_of(model: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.
     """
     pools = [model.get_layer(name).output for name in ("pool_3", "pool_4")]
     summaries = [kind()(pool) for pool in pools for kind in (layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D)]
-    return predict(keras.Model(model.input, layers.Concatenate()(summaries)), images, rows)
+    return predict(keras.Model(model.input, layers.Concatenate(dtype="float32")(summaries)), images, rows)
 
 
 def passes(model: keras.Model, images: np.ndarray, rows: np.ndarray, count: int = 20, seed: int = 0) -> Passes:
