@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import multiprocessing
 import os
 import re
 import shutil
@@ -332,6 +333,21 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(source, tmp_path, mo
         monkeypatch.setattr(workers, "cores", lambda count=processes: count)
         made.append(contents(build_store(source, tmp_path / f"store{processes}")))
     assert made[0] == made[1] == made[2]
+
+
+def test_the_processes_start_while_the_table_is_read(source, tmp_path, monkeypatch):
+    """The fault: they start with the first galaxies, and this process waits for them with nothing to do."""
+    monkeypatch.setattr(jpegs, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    read, started = challenge.Challenge.labels, []
+
+    def labels(self):
+        started.append(len(multiprocessing.active_children()))
+        return read(self)
+
+    monkeypatch.setattr(challenge.Challenge, "labels", labels)
+    build_store(source, tmp_path / "store")
+    assert started == [2]
 
 
 def test_a_link_to_a_picture_is_followed_and_one_that_leads_nowhere_is_left_out(source, tmp_path):

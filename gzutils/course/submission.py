@@ -8,7 +8,7 @@ import numpy as np
 
 from gzutils.data.archives import ChallengeError
 from gzutils.data.challenge import Images
-from gzutils.data.jpegs import preprocessed
+from gzutils.data.jpegs import decoders, preprocessed
 from gzutils.data.solutions import write_submission
 from gzutils.data.view import REPORT_VIEW, View
 from gzutils.decision_tree import COLUMNS
@@ -77,11 +77,8 @@ def make(
     _open_partial(partial, len(galaxy_ids))
     rejected: dict[str, str] = {}
     todo = np.flatnonzero(np.isnan(np.load(partial, mmap_mode="r")).any(axis=1))
-    with (
-        preprocessed(images, galaxy_ids, todo, CHUNK, "Submission", view) as chunks,
-        backend.on_one_device(model) as predictor,
-    ):
-        for rows, usable, pixels, refused in chunks:
+    with decoders(images, len(todo)) as mapped, backend.on_one_device(model) as predictor:
+        for rows, usable, pixels, refused in preprocessed(mapped, images, galaxy_ids, todo, CHUNK, "Submission", view):
             rejected |= refused
             if len(pixels):
                 # Mapped anew for each chunk, so that the memory in use does not grow with what is written.

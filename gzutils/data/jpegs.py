@@ -6,7 +6,7 @@ An image of 424x424 pixels is cut to its centre and resampled with Pillow's bicu
 import io
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -115,15 +115,38 @@ def crop(image: Image.Image, view: View = REPORT_VIEW) -> Image.Image:
 
 
 @contextmanager
+def decoders(images: Images, count: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
+    """Yields what `preprocessed` works with: a `map` on all cores where there are many images, else in this process.
+
+    The processes start, and read the table of contents, while the caller does what it has to do first.
+
+    Args:
+        images: where the JPEGs are. count: how many of them are wanted.
+
+    Raises:
+        RuntimeError: a process was killed.
+    """
+    processes = 1 if count < WORTH_PROCESSES else workers.cores()
+    with workers.mapping(processes) as mapped:
+        mapped(_read_contents, [images] * processes)
+        yield mapped
+
+
 def preprocessed(
-    images: Images, galaxy_ids: np.ndarray, todo: np.ndarray, chunk: int, description: str, view: View = REPORT_VIEW
-) -> Iterator[Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, str]]]]:
-    """Galaxies as the models see them, in chunks, from all cores where there are many; shows the progress.
+    mapped: Callable[[Callable, Iterable], Iterator],
+    images: Images,
+    galaxy_ids: np.ndarray,
+    todo: np.ndarray,
+    chunk: int,
+    description: str,
+    view: View = REPORT_VIEW,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, str]]]:
+    """Galaxies as the models see them, in chunks; shows the progress.
 
     The next chunk is in work while the caller has one, so two are in memory.
 
     Args:
-        images: where the JPEGs are.
+        mapped: from `decoders`. images: where the JPEGs are.
         galaxy_ids: (N,) int, of images that are there.
         todo: rows of `galaxy_ids`, in order: those that an earlier, interrupted call has not done.
         chunk: how many galaxies.
@@ -131,41 +154,42 @@ def preprocessed(
         view: what of each picture is kept, and at which size.
 
     Yields:
-        An iterator. For each chunk of n galaxies, it gives their rows, (n,) int; which of them can be used, (n,) bool;
-        the pixels of these, (usable, side, side, 3) uint8; and why the others cannot, GalaxyID -> file and reason.
-
-    Raises:
-        RuntimeError: a process was killed.
+        For each chunk of n galaxies their rows, (n,) int; which of them can be used, (n,) bool; the pixels of these,
+        (usable, side, side, 3) uint8; and why the others cannot, GalaxyID -> reason.
     """
-    with workers.mapping(1 if len(todo) < WORTH_PROCESSES else workers.cores()) as mapped:
 
-        def begin(start: int) -> tuple[np.ndarray, Iterator[list[np.ndarray | str]]]:
-            rows = todo[start : start + chunk]
-            some = galaxy_ids[rows]
-            parts = np.array_split(some, -(-len(some) // HANDED_OVER))
-            return rows, mapped(partial(_preprocess_all, images, view), parts)
+    def begin(start: int) -> tuple[np.ndarray, Iterator[tuple[np.ndarray, dict[int, str]]]]:
+        rows = todo[start : start + chunk]
+        some = galaxy_ids[rows]
+        parts = np.array_split(some, -(-len(some) // HANDED_OVER))
+        return rows, mapped(partial(_preprocess_all, images, view), parts)
 
-        def chunks() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, str]]]:
-            begun = map(begin, range(0, len(todo), chunk))
-            following = next(begun, None)
-            while following:
-                (rows, parts), following = following, next(begun, None)
-                found = [one for part in parts for one in part]
-                usable = np.array([not isinstance(one, str) for one in found])
-                pixels = np.array([one for one in found if not isinstance(one, str)], np.uint8)
-                reasons = {str(i): one for i, one in zip(galaxy_ids[rows], found, strict=True) if isinstance(one, str)}
-                yield rows, usable, pixels.reshape(-1, view.side, view.side, 3), reasons
+    def chunks() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, str]]]:
+        begun = map(begin, range(0, len(todo), chunk))
+        following = next(begun, None)
+        while following:
+            (rows, parts), following = following, next(begun, None)
+            pixels, refused = zip(*parts, strict=True)
+            reasons = {galaxy_id: why for part in refused for galaxy_id, why in part.items()}
+            usable = ~np.isin(galaxy_ids[rows], list(reasons))
+            yield rows, usable, np.concatenate(pixels), {str(galaxy_id): why for galaxy_id, why in reasons.items()}
 
-        total = len(galaxy_ids)
-        yield progress(chunks(), description, total, "galaxies", total - len(todo), chunk)
+    total = len(galaxy_ids)
+    return progress(chunks(), description, total, "galaxies", total - len(todo), chunk)
 
 
-def _preprocess_all(images: Images, view: View, galaxy_ids: np.ndarray) -> list[np.ndarray | str]:
-    """Pixels of some galaxies, or why there are none."""
-    found = []
-    for galaxy_id in galaxy_ids.tolist():
+def _read_contents(images: Images) -> None:
+    """Lets a process read once what it will need for each image."""
+    images.galaxy_ids()
+
+
+def _preprocess_all(images: Images, view: View, galaxy_ids: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+    """Pixels of some galaxies, (usable, side, side, 3) uint8, and why the others cannot be used, by GalaxyID."""
+    pixels = np.empty((len(galaxy_ids), view.side, view.side, 3), np.uint8)
+    reasons: dict[int, str] = {}
+    for place, galaxy_id in enumerate(galaxy_ids.tolist()):
         try:
-            found.append(preprocess(images.read(galaxy_id), view))
+            pixels[place - len(reasons)] = preprocess(images.read(galaxy_id), view)
         except ValueError as error:
-            found.append(f"{images.file_name(galaxy_id)}: {error}")
-    return found
+            reasons[galaxy_id] = f"{images.file_name(galaxy_id)}: {error}"
+    return pixels[: len(galaxy_ids) - len(reasons)], reasons

@@ -20,7 +20,7 @@ import PIL
 from gzutils.data import challenge
 from gzutils.data.archives import ChallengeError
 from gzutils.data.download import download
-from gzutils.data.jpegs import RAW_SIZE, preprocessed
+from gzutils.data.jpegs import RAW_SIZE, decoders, preprocessed
 from gzutils.data.open_data import gz2
 from gzutils.data.simulation import survey
 from gzutils.data.view import REPORT_VIEW, View
@@ -142,26 +142,14 @@ def build_store(
         ChallengeError: images and labels have no galaxy in common or too few, or too many images are rejected.
     """
     store = Path(store)
-    label_ids, labels, votes = source.labels()
     image_ids = source.training_images.galaxy_ids()
-    galaxy_ids, label_rows, _ = np.intersect1d(label_ids, image_ids, return_indices=True)
-    if not len(galaxy_ids):
-        raise ChallengeError(
-            f"{source.training_images.path} ({len(image_ids)} images) and {source.solutions} ({len(label_ids)} rows) "
-            f"have no galaxy in common; check that they belong together"
-        )
-    galaxy_ids, label_rows = galaxy_ids[:galaxies], label_rows[:galaxies]
-    wanted = len(np.union1d(label_ids, image_ids)[:galaxies])
-    if wanted - len(galaxy_ids) > max(10, max_rejected * wanted):
-        raise ChallengeError(
-            f"{source.training_images.path} has {len(image_ids):,} images, {source.solutions} {len(label_ids):,} rows, "
-            f"but only {len(galaxy_ids):,} galaxies have both: one of them is not whole, as when unpacking was cut "
-            f"off; get it anew, or ask for no more galaxies than there are (GALAXIES, or --galaxies)"
-        )
-    partial = store.with_name(store.name + ".partial")
-    status, reasons = _open_partial(partial, galaxy_ids, view)
-    todo = np.flatnonzero(status == TODO)
-    with preprocessed(source.training_images, galaxy_ids, todo, CHUNK, "Preprocessing", view) as chunks:
+    with decoders(source.training_images, len(image_ids[:galaxies])) as mapped:
+        label_ids, labels, votes = source.labels()
+        galaxy_ids, label_rows = _in_both(source, image_ids, label_ids, galaxies, max_rejected)
+        partial = store.with_name(store.name + ".partial")
+        status, reasons = _open_partial(partial, galaxy_ids, view)
+        todo = np.flatnonzero(status == TODO)
+        chunks = preprocessed(mapped, source.training_images, galaxy_ids, todo, CHUNK, "Preprocessing", view)
         for rows, usable, pixels, refused in chunks:
             status[rows] = np.where(usable, DONE, REJECTED)
             reasons |= refused
@@ -202,6 +190,27 @@ def build_store(
             "raw_bytes_as_array": int(kept.sum()) * RAW_SIZE * RAW_SIZE * 3,
         },
     )
+
+
+def _in_both(
+    source: Source, image_ids: np.ndarray, label_ids: np.ndarray, galaxies: int | None, max_rejected: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The galaxies that have both image and labels, at most so many: their ids, and their rows in the table."""
+    galaxy_ids, label_rows, _ = np.intersect1d(label_ids, image_ids, return_indices=True)
+    if not len(galaxy_ids):
+        raise ChallengeError(
+            f"{source.training_images.path} ({len(image_ids)} images) and {source.solutions} ({len(label_ids)} rows) "
+            f"have no galaxy in common; check that they belong together"
+        )
+    galaxy_ids = galaxy_ids[:galaxies]
+    wanted = len(np.union1d(label_ids, image_ids)[:galaxies])
+    if wanted - len(galaxy_ids) > max(10, max_rejected * wanted):
+        raise ChallengeError(
+            f"{source.training_images.path} has {len(image_ids):,} images, {source.solutions} {len(label_ids):,} rows, "
+            f"but only {len(galaxy_ids):,} galaxies have both: one of them is not whole, as when unpacking was cut "
+            f"off; get it anew, or ask for no more galaxies than there are (GALAXIES, or --galaxies)"
+        )
+    return galaxy_ids, label_rows[:galaxies]
 
 
 def _check_source(data: str, data_dir: Path | str | None) -> None:
