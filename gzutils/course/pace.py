@@ -28,6 +28,7 @@ SHARES = {
     "09_your_own_galaxies": 0.07,
     "10_dieleman": 0.56,
     "11_bayesian": 0.80,
+    "12_hard_classes": 0.78,
 }
 VALIDATION_STEP = 1 / 3  # of a training step: forward, where that goes forward and back
 PATIENCE = 120  # seconds for the look itself

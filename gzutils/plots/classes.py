@@ -152,7 +152,8 @@ def accuracy_and_rmse(table: pd.DataFrame, marks: dict[str, float]) -> Figure:
         axes.plot(table.index, table[name], marker=MARKERS[place], color=COLOURS[place], label=name)
     for place, (name, value) in enumerate(marks.items()):
         axes.axvline(value, color=style.GREY, linestyle=":", linewidth=1.4)
-        axes.text(value, 0.02 + 0.09 * place, f" {name} {value:.4f}", fontsize=8.5, color=style.GREY)
+        words, box = f"{name} {value:.4f}", {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.text(value + 0.0008, 0.03 + 0.09 * place, words, fontsize=8.5, color=style.GREY, bbox=box)
     axes.set(xlabel="RMSE of the 37 shares", ylabel="accuracy of the classes made of them", ylim=(0, 1.02))
     axes.set_xlim(0, None)
     axes.legend(loc="center left", fontsize=9)
