@@ -34,7 +34,7 @@ def test_sixty_views(profile, against):
         at_centres = (a0, a1, a2 + 0.5 - 0.5 * (a0 + a1), b0, b1, b2 + 0.5 - 0.5 * (b0 + b1))
         image = Image.fromarray(picture)
         seen = image.transform((side, side), Image.Transform.AFFINE, at_centres, Image.Resampling.BILINEAR)
-        return model.predict_on_batch(np.asarray(seen)[None])[0]
+        return keras.ops.convert_to_numpy(model(np.asarray(seen)[None], training=False))[0]
 
     against(
         f"60 views, the network of `{profile}`",
