@@ -1,7 +1,8 @@
 """*I don't know*: how far a picture lies from all that a network was trained on, in the network's own features.
 
 A network answers whatever it is shown. That a picture is like none of its training galaxies cannot be seen in its
-answers, but in its features: the distance to the nearest training galaxy. What is further away than nearly all galaxies
+answers, but in its features: the distance to the nearest training galaxies. Logarithms of the features are compared: an
+empty sky differs from a faint galaxy by little, but by a large factor. What is further away than nearly all galaxies
 that the network has not seen either gets a warning. NumPy only.
 """
 
@@ -15,12 +16,14 @@ NEIGHBOURS = 5  # the distance is that to the fifth nearest, so that one odd tra
 
 @dataclass(frozen=True)
 class Familiarity:
-    """What a network knows. known: features of its training galaxies (n, values), scaled by `scale` (values,).
+    """What a network knows. known: its training galaxies, as `_scaled` features (n, values).
 
-    limit: the largest distance that still counts as familiar.
+    small: what is added to a feature before its logarithm is taken. scale: their spread, (values,). limit: the largest
+    distance that still counts as familiar.
     """
 
     known: np.ndarray
+    small: float
     scale: np.ndarray
     limit: float
 
@@ -29,18 +32,24 @@ class Familiarity:
 
         Above 1 the picture is unlike all that the network has learned from: its answers mean nothing.
         """
-        return _to_neighbours(features / self.scale, self.known) / self.limit
+        return _to_neighbours(_scaled(features, self.small, self.scale), self.known) / self.limit
 
 
 def learn(training: np.ndarray, others: np.ndarray) -> Familiarity:
-    """What is familiar to a network with these features of its training galaxies, (n, values).
+    """What is familiar to a network with these features of its training galaxies, (n, values), none below 0.
 
     others: of galaxies that it was not trained on, (m, values), which set the limit.
     """
-    scale = np.maximum(training.std(axis=0), 1e-3 * max(1e-6, float(training.std())))
-    known = training / scale
-    limit = float(np.quantile(_to_neighbours(others / scale, known), QUANTILE))
-    return Familiarity(known, scale, max(limit, 1e-6))
+    small = max(0.01 * float(training.std()), 1e-6)
+    spread = np.log(training + small).std(axis=0)
+    scale = np.maximum(spread, 1e-3 * max(float(spread.max()), 1e-3))
+    known = _scaled(training, small, scale)
+    limit = float(np.quantile(_to_neighbours(_scaled(others, small, scale), known), QUANTILE))
+    return Familiarity(known, small, scale, max(limit, 1e-6))
+
+
+def _scaled(features: np.ndarray, small: float, scale: np.ndarray) -> np.ndarray:
+    return np.log(features + small) / scale
 
 
 def strange_pictures(side: int, seed: int = 0) -> dict[str, np.ndarray]:
