@@ -82,7 +82,9 @@ def coverage(of_votes: pd.DataFrame, of_truth: pd.DataFrame | None) -> Figure:
         of_votes: a row each way, a column each nominal level (0 to 1). of_truth: the same; None: not known.
     """
     tables = {"the votes": of_votes} | ({} if of_truth is None else {"the true shares": of_truth})
-    figure, panels = plt.subplots(1, len(tables), figsize=(style.WIDTH, 4.0), squeeze=False, sharey=True)
+    figure, panels = plt.subplots(
+        1, len(tables), figsize=(style.WIDTH, 4.4), squeeze=False, sharey=True, layout="constrained"
+    )
     for axes, (what, table) in zip(panels[0], tables.items(), strict=True):
         levels = table.columns.to_numpy(float)
         axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--", label="as often as they say")
@@ -93,8 +95,8 @@ def coverage(of_votes: pd.DataFrame, of_truth: pd.DataFrame | None) -> Figure:
         axes.set(xlabel="level of the credible interval", xlim=(0.4, 1), ylim=(0, 1.02), title=f"Intervals for {what}")
         axes.set_xticks(levels, [f"{level:.0%}" for level in levels])
     panels[0, 0].set_ylabel("share of galaxies and answers inside")
-    panels[0, -1].legend(fontsize=8, loc="lower right")
-    figure.tight_layout()
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=8.5)
     return figure
 
 
