@@ -41,15 +41,15 @@ def learn(training: np.ndarray, others: np.ndarray) -> Familiarity:
     others: of galaxies that it was not trained on, (m, values), which set the limit.
     """
     small = max(0.01 * float(training.std()), 1e-6)
-    spread = np.log(training + small).std(axis=0)
-    scale = np.maximum(spread, 1e-3 * max(float(spread.max()), 1e-3))
+    spread = np.log(training.astype(np.float64) + small).std(axis=0)
+    scale = np.maximum(spread, 0.05 * max(float(spread.max()), 1e-3))  # a filter that no galaxy moves
     known = _scaled(training, small, scale)
     limit = float(np.quantile(_to_neighbours(_scaled(others, small, scale), known), QUANTILE))
     return Familiarity(known, small, scale, max(limit, 1e-6))
 
 
 def _scaled(features: np.ndarray, small: float, scale: np.ndarray) -> np.ndarray:
-    return np.log(features + small) / scale
+    return np.log(features.astype(np.float64) / small + 1) / scale
 
 
 def strange_pictures(side: int, seed: int = 0) -> dict[str, np.ndarray]:
