@@ -1,6 +1,6 @@
 """Machines like Colab's, and the notebooks on them: what `test_colab.py` uses, and a command that runs any of them.
 
-    .venv/bin/python tests/on_colab.py                    # all nine, each alone on an empty machine, in `smoke`
+    .venv/bin/python tests/on_colab.py                    # all, each alone on an empty machine, in `smoke`
     .venv/bin/python tests/on_colab.py 01_preprocessing --python python3.13 --keep FOLDER
 
 A machine is an empty folder and an environment of exactly the versions in `colab_versions.txt`, without the checkout.

@@ -81,7 +81,7 @@ def test_each_way_to_contribute_has_five_lines_and_its_names_are_still_there():
     for folder in re.findall(r"`([\w./]+/)`", "".join(text for _, text in ways)):
         assert (ROOT / folder).is_dir(), folder
     code = "".join(path.read_text() for path in (ROOT / "gzutils").rglob("*.py"))
-    for name in ("def network(self", "def show_figure(self", "\nCOURSE = ", "\nFIGURES = "):
+    for name in ("def network(self", "def show_figure(self", "\nFURTHER = ", "\nFIGURES = "):
         assert name in code, name
 
 
