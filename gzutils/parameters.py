@@ -172,7 +172,7 @@ PARAMETERS = {
         None, '"02_parallel_cnn": this run\'s, "trained/parallel_cnn": the kit\'s, or a file; None: the better', words
     ),
     "SUBMISSION": Parameter(
-        None, 'True or False: write the challenge\'s submission file; None: in every profile but "smoke"', yes_or_no
+        None, 'True or False: write the submission file; None: not in "smoke", nor with 60 views in "quick"', yes_or_no
     ),
 }
 OF_RUNS = (

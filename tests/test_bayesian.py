@@ -186,9 +186,18 @@ def test_labels_saved_are_read_off_where_both_ways_are_equally_good():
     rows += curve("at random", 1, [-10, -9]) + curve("by entropy", 1, [-10, -9.5])
     table = pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
     assert asking.labels_saved(table, "by entropy") == pytest.approx([0.5, 1 - 200 / 150])
-    mean, low, high = asking.mean_interval([0.1, 0.2, 0.3])
-    assert (mean, high - mean) == pytest.approx((0.2, 4.303 * 0.1 / np.sqrt(3)))
-    assert low == pytest.approx(2 * mean - high)
+
+
+def test_half_as_many_labels_and_twice_as_many_are_equally_far_from_as_many():
+    """The fault: a mean of shares, which says of two ways that are alike that the second needs more."""
+    mean, low, high = asking.mean_interval([0.5, -1.0])
+    assert mean == pytest.approx(0)
+    assert (1 - low) * (1 - high) == pytest.approx(1)
+    assert low < 0 < high
+    of_three = asking.mean_interval([1 - np.exp(one) for one in (-0.3, -0.2, -0.1)])
+    half = 4.303 * 0.1 / np.sqrt(3)
+    assert of_three == pytest.approx([1 - np.exp(one) for one in (-0.2, -0.2 + half, -0.2 - half)])
+    assert asking.mean_interval([0.25]) == (pytest.approx(0.25), None, None)
 
 
 def test_pictures_of_half_the_size_are_the_means_of_four_pixels():

@@ -247,7 +247,8 @@ def test_every_profile_builds_it_for_pictures_of_the_winners_crop(name):
     plan = profiles.get(name).plans["dieleman"]
     arguments = plan.model | {"units": 8, "width": 0.125}
     model = winner.dieleman(**arguments)
-    assert model.input_shape[1] == plan.model.get("side", WINNERS_VIEW.side)
+    window = model.get_layer("parts").window
+    assert window * WINNERS_VIEW.crop / model.input_shape[1] == pytest.approx(207, abs=5)
 
 
 def test_the_gains_are_those_of_the_ideas():
@@ -258,6 +259,8 @@ def test_the_gains_are_those_of_the_ideas():
     table = ideas.gains(predicted, labels + 0.05, labels)
     assert table["gain"].iloc[:3].tolist() == pytest.approx([0.2, 0.1, 0.05])
     assert table["low"].iloc[0] > 0
+    together = np.mean(list(predicted.values()), axis=0)
+    assert table["gain"].iloc[3] == pytest.approx(0.1 - np.sqrt(np.mean((together - labels) ** 2)))
 
 
 # ---- what is drawn

@@ -117,7 +117,7 @@ def test_fractions_of_votes_count_too():
         counts[0, 13:15] = [k, 45 - k]
     loss = Multinomial(questions=(6,))
     found = [float(loss(counts, shares)) for counts in at.values()]
-    assert found == sorted(found, reverse=True)
+    assert found[0] > found[1] > found[2]
 
 
 def test_only_the_questions_that_are_named_count():

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.parametrize(
     ("galaxies", "notebooks"),
     [
-        ("5 eager", NAMES),
+        ("5 eager", [*NAMES, "09_your_own_galaxies"]),
         ("5", ["02_parallel_cnn"]),
         ("12", ["06_constraint_test"]),
         ("28", ["06_constraint_test"]),

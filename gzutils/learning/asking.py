@@ -1,8 +1,8 @@
 """Active learning: which galaxies to show to volunteers next, so that a network learns most from their answers.
 
-Round by round a network is trained on the labelled galaxies, looks at all others of the pool, and names those whose
-votes it wants. One question counts, as in Walmsley et al. (2020), arXiv:1905.07424: mutual information (BALD) is their
-choice, chance and the plain entropy of the votes stand beside it.
+Round by round a network is trained on the labelled galaxies, looks at up to 1,500 others of the pool, drawn at random,
+and names those whose votes it wants. One question counts, as in Walmsley et al. (2020), arXiv:1905.07424: mutual
+information (BALD) is their choice, chance and the plain entropy of the votes stand beside it.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ from gzutils.learning import monte_carlo, posteriors, training
 from gzutils.learning.likelihoods import LOSSES
 from gzutils.learning.recipe import Recipe
 from gzutils.models.bayesian_cnn import likelihood_of
+from gzutils.tools import files
 
 WAYS = ("at random", "by entropy", "by mutual information")
 PASSES = 15
@@ -108,18 +109,22 @@ def study(
             left = np.setdiff1d(split.train, labelled)
             if number + 1 == rounds or not len(left):
                 break
-            asked = left = np.random.default_rng((seed, number)).permutation(left)[:LOOKED_AT]
-            if way != WAYS[0]:
-                said = monte_carlo.passes(model, examples.inputs, left, PASSES, seed)
-                usual = np.full(len(left), _usual_number(examples.targets[labelled], column))
-                asked = left[most_wanted(way, posteriors.votes_of_answer(said, column, usual), step)]
-            asked = asked[:step]
+            # Kept: another machine may round otherwise, choose others, and could not go on with what is trained.
+            kept = place / f"asked_{way}_{step}.npy".replace(" ", "_")
+            if not kept.is_file():
+                asked = left = np.random.default_rng((seed, number)).permutation(left)[:LOOKED_AT]
+                if way != WAYS[0]:
+                    said = monte_carlo.passes(model, examples.inputs, left, PASSES, seed)
+                    usual = np.full(len(left), _usual_number(examples.targets[labelled], column))
+                    asked = left[most_wanted(way, posteriors.votes_of_answer(said, column, usual), step)]
+                files.write_array(kept, asked[:step])
+            asked = np.load(kept)
             labelled = np.concatenate([labelled, asked])
 
 
 def _train(model, examples, split, labelled, recipe, steps, column, place, seed) -> None:
     """An epoch is as many steps for few galaxies as for many: those that are there, again and again."""
-    rows = np.resize(labelled, steps * recipe.batch_size)
+    rows = np.resize(labelled, max(len(labelled), steps * recipe.batch_size))
     loss = LOSSES[likelihood_of(model)](questions=(posteriors.question_of(column).number,))
     once = Split(rows, split.validation[:WATCHED], split.test)
     title = f"seed {seed}, {place.parent.name} {place.name}, {len(labelled)} labels".replace("_", " ")
@@ -171,13 +176,17 @@ def labels_saved(table: pd.DataFrame, way: str) -> list[float]:
     return saved
 
 
-def mean_interval(values: list[float]) -> tuple[float, float | None, float | None]:
-    """The mean over seeds and its 95 % interval by Student's t; one seed has none."""
-    mean, count = float(np.mean(values)), len(values)
+def mean_interval(saved: list[float]) -> tuple[float, float | None, float | None]:
+    """The mean over seeds of the share of labels saved, and its 95 % interval by Student's t; one seed has none.
+
+    Of the logarithms of what is needed, since to need half or twice as many is equally far from needing as many.
+    """
+    needed, count = np.log1p(-np.asarray(saved, np.float64)), len(saved)
+    mean = float(needed.mean())
     if count == 1:
-        return mean, None, None
-    half = STUDENT[min(count - 2, len(STUDENT) - 1)] * float(np.std(values, ddof=1)) / np.sqrt(count)
-    return mean, mean - half, mean + half
+        return -float(np.expm1(mean)), None, None
+    half = STUDENT[min(count - 2, len(STUDENT) - 1)] * float(needed.std(ddof=1)) / np.sqrt(count)
+    return tuple(-float(np.expm1(value)) for value in (mean, mean + half, mean - half))
 
 
 def _when(target: float, labels: np.ndarray, best: np.ndarray) -> float:

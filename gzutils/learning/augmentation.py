@@ -100,7 +100,7 @@ COLOUR = (-0.0148366, -0.01253134, -0.01040762)
 
 @keras.saving.register_keras_serializable("gzutils")
 class RandomView(keras.layers.Layer):
-    """Any turn, half of the images mirrored, one zoom for both axes, a shift and a change of colour, in training.
+    """Any turn, half of the images mirrored, one zoom for both axes, a shift and a change of brightness, in training.
 
     As the challenge's winner drew his views (Dieleman 2014, https://github.com/benanne/kaggle-galaxies): one affine
     look-up an image, bilinear. Where a view reaches beyond the image, its nearest pixel counts (the winner's pictures

@@ -50,6 +50,8 @@ def judge(
         if truth is not None:
             share = truth[some, place] / truth[some, own.slice].sum(axis=1)
             of_truth.append(coverage_of_share(draws_of_share(these, column, seed=place), share))
+    if not errors:
+        raise ValueError(f"no galaxy has a question that {least} volunteers were asked")
     foretold, found = np.mean(errors, axis=0).tolist()
     return {
         "coverage": _by_level(of_votes),
@@ -75,7 +77,8 @@ def coverage_of_votes(posterior: np.ndarray, votes: np.ndarray, levels: tuple[fl
 def coverage_of_share(drawn: np.ndarray, truth: np.ndarray, levels: tuple[float, ...] = LEVELS) -> np.ndarray:
     """Whether the true share (n,) lies in the central credible intervals of the draws (draws, n): (n, levels), 0 or 1.
 
-    One draw alone is an interval of no width, which holds nothing.
+    So few draws as a network's passes hold less than the level: 20 that are as right as can be hold 43, 71 and 90 % for
+    50, 80 and 95 %; one alone is an interval of no width, which holds nothing.
     """
     below = (drawn < truth).mean(axis=0)
     inside = [np.abs(below - 0.5) < level / 2 for level in levels]

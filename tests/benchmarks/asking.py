@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=100, help="labelled galaxies of the first round")
     parser.add_argument("--step", type=int, default=100, help="more in each further one")
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=2, help="of 100 steps each")
+    parser.add_argument("--epochs", type=int, default=2, help="of as many steps as in quick")
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
@@ -55,9 +55,9 @@ def main() -> None:
     table = asking.table_of(rounds)
     for way in asking.WAYS[1:]:
         saved = asking.labels_saved(table, way)
-        mean, low, high = (100 * value for value in asking.mean_interval(saved))
-        each = ", ".join(f"{100 * one:+.0f}" for one in saved)
-        print(f"{way}: {mean:+.0f} % fewer labels (95 % interval {low:+.0f} to {high:+.0f} %); seeds: {each}")
+        mean, low, high = asking.mean_interval(saved)
+        interval = "one seed has no interval" if low is None else f"95 % interval {low:+.0%} to {high:+.0%}"
+        print(f"{way}: {mean:+.0%} fewer labels ({interval}); seeds: {', '.join(f'{one:+.0%}' for one in saved)}")
     means = table.groupby(["labels", "way"])[["log_likelihood", "rmse"]].mean().unstack("way")
     print(means.round(4).to_string())
 

@@ -25,5 +25,5 @@ def test_passes_of_a_batch(against):
         f"{PASSES} predictions",
         (PASSES, PASSES),
         "passes",
-        at_least=1 / 1.3,
+        at_least=5,
     )
