@@ -139,7 +139,7 @@ def study_of(store, folder, counts, seed=0):
     return list(asking.study(build, examples, split, recipe, 2, "Class1.1", (8, 4, 2), folder, seed))
 
 
-def test_a_study_goes_on_where_it_was_and_never_looks_at_votes_that_it_did_not_ask_for(tmp_path):
+def test_a_study_goes_on_where_it_was_and_never_looks_at_votes_that_it_did_not_ask_for(tmp_path, monkeypatch):
     """The faults: a finished round that is trained again, another choice the second time, and a choice that changes
     with the votes of galaxies that nobody was asked about yet.
     """
@@ -155,7 +155,9 @@ def test_a_study_goes_on_where_it_was_and_never_looks_at_votes_that_it_did_not_a
         assert set(one.asked) <= set(range(40))
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").rglob("model.keras")}
     assert len(files) == 4
+    monkeypatch.setattr(asking, "most_wanted", lambda *_: pytest.fail("a machine that rounds otherwise chose anew"))
     again = study_of(store, tmp_path / "one", counts)
+    monkeypatch.undo()
     assert {path: path.stat().st_mtime_ns for path in files} == files
     assert [one.log_likelihood for one in again] == [one.log_likelihood for one in rounds]
     unseen = counts.copy()
@@ -163,6 +165,18 @@ def test_a_study_goes_on_where_it_was_and_never_looks_at_votes_that_it_did_not_a
     unseen[hidden] = counts[np.roll(hidden, 7)][:, ::-1]
     for one, other in zip(rounds, study_of(store, tmp_path / "two", unseen), strict=True):
         np.testing.assert_array_equal(one.asked, other.asked)
+
+
+def test_all_labels_are_learned_from_however_few_steps_there_are(tmp_path, monkeypatch):
+    """The fault: labels beyond what the steps of an epoch hold were paid for, counted and never seen."""
+    store, seen = make_tiny_store(tmp_path / "store", 60), []
+    monkeypatch.setattr(asking.training, "train", lambda model, examples, split, *_, **__: seen.append(split.train))
+    split, recipe = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60)), Recipe(1, 1, batch_size=8)
+    model, labelled = bayesian_cnn(likelihood="multinomial", **SMALL), np.arange(5, 40)
+    for steps, rows in ((2, 35), (10, 80)):
+        asking._train(model, store.examples(), split, labelled, recipe, steps, "Class1.1", tmp_path, 0)
+        assert len(seen[-1]) == rows
+        assert set(seen[-1]) == set(labelled)
 
 
 def test_those_about_whom_the_passes_disagree_are_asked_by_mutual_information():

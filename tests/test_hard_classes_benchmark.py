@@ -11,7 +11,10 @@ from PIL import Image
 
 from gzutils.data.simulation import survey
 from gzutils.data.solutions import read_solutions
+from gzutils.data.view import WINNERS_VIEW, View
 from gzutils.hard_classes import RULES, judge
+from gzutils.models.bayesian_cnn import bayesian_cnn
+from gzutils.models.dieleman import dieleman
 from gzutils.models.resnet26 import resnet26
 from gzutils.models.simple_cnn import simple_cnn
 
@@ -91,6 +94,7 @@ def test_a_network_that_says_shares_is_turned_into_classes_by_the_rule(benchmark
         ("GalaxyID,class5\n1,0\nx,1\n", "line 3: GalaxyID is 'x', it has to be a whole number"),
         ("GalaxyID,class5\n7,0\n7,1\n", "galaxy 7 has 2 rows; keep one"),
         ("GalaxyID,class5\n1,\n", "line 2: class5 is nan"),
+        ("GalaxyID,class5\n\n1,0\n\n2,7\n", "line 5: class5 is '7'"),
     ],
 )
 def test_a_table_that_is_wrong_is_named_with_its_line(benchmark_script, galaxies, text, words, tmp_path):
@@ -98,6 +102,28 @@ def test_a_table_that_is_wrong_is_named_with_its_line(benchmark_script, galaxies
     said = refused(benchmark_script, (galaxies[0], tmp_path / "bad.csv"))
     assert "bad.csv" in said
     assert words in said
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.ParserWarning")
+def test_rows_that_end_in_a_comma_say_what_they_say_without(benchmark_script, tmp_path):
+    """The fault: pandas takes the first column for the rows' names, and every class for an id."""
+    (tmp_path / "commas.csv").write_text("GalaxyID,class5\n30,0,\n20,1,\n")
+    ids, classes = benchmark_script.read_classes(tmp_path / "commas.csv")
+    assert (ids.tolist(), classes.tolist()) == ([20, 30], [1, 0])
+
+
+def test_the_winners_network_gets_its_own_crop_and_is_told_from_the_bayesian_one(
+    benchmark_script, galaxies, tmp_path, monkeypatch
+):
+    """The faults: galaxies 1.4 times too large, and concentrations taken for shares; both in silence."""
+    dieleman(0.125, side=49, window=35, part=23, convolutions=((4, 4, True),), units=4).save(tmp_path / "winner.keras")
+    views = []
+    monkeypatch.setattr(benchmark_script, "read_images", lambda folder, ids, view: views.append(view) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(benchmark_script, galaxies, "--model", tmp_path / "winner.keras")
+    assert views == [View(WINNERS_VIEW.crop, 49)]
+    bayesian_cnn(0.125).save(tmp_path / "bayesian.keras")
+    assert "says no shares down the tree" in refused(benchmark_script, galaxies, "--model", tmp_path / "bayesian.keras")
 
 
 def test_galaxies_without_a_picture_are_counted_and_named(benchmark_script, galaxies, tmp_path):

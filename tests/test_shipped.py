@@ -17,6 +17,7 @@ from gzutils import profiles
 from gzutils.course import choice, evidence, large_run, runs, shipping
 from gzutils.data.store import Split
 from gzutils.models import compact, saved, shipped
+from gzutils.models.bayesian_cnn import bayesian_cnn
 from gzutils.models.networks import NETWORKS
 from gzutils.plots.history import several_trainings
 
@@ -269,6 +270,9 @@ def test_what_is_asked_for_is_taken(at_choice, made):
     other.save(made / "other.keras")
     with pytest.raises(ValueError, match=r"the network of .*other.keras takes or gives other shapes"):
         choice.choose(run, store, split, str(made / "other.keras"))
+    bayesian_cnn(0.125).save(made / "bayesian.keras")  # whose 37 numbers are not the 37 shares
+    with pytest.raises(ValueError, match=r"the network of .*bayesian.keras says each question's own shares"):
+        choice.choose(run, store, split, str(made / "bayesian.keras"))
 
 
 def test_a_kit_without_networks_asks_this_runs_own(at_choice, monkeypatch, tmp_path, capsys):
