@@ -202,6 +202,16 @@ def test_labels_saved_are_read_off_where_both_ways_are_equally_good():
     assert asking.labels_saved(table, "by entropy") == pytest.approx([0.5, 1 - 200 / 150])
 
 
+def test_a_way_that_never_gets_beyond_its_first_labels_saves_nothing_that_could_be_read_off():
+    """The fault: it was said to save 0 %, with certainty, and was getting worse with each label."""
+    rows = curve("at random", 0, [-10, -9, -8]) + curve("by entropy", 0, [-10, -11, -12])
+    rows += curve("at random", 1, [-10, -9, -8]) + curve("by entropy", 1, [-10, -8, -7])
+    table = pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
+    assert asking.labels_saved(table, "by entropy") == pytest.approx([1 - 200 / 300])
+    assert asking.labels_saved(table[table["seed"] == 0], "by entropy") == []
+    assert asking.mean_interval([]) == (None, None, None)
+
+
 def test_half_as_many_labels_and_twice_as_many_are_equally_far_from_as_many():
     """The fault: a mean of shares, which says of two ways that are alike that the second needs more."""
     mean, low, high = asking.mean_interval([0.5, -1.0])

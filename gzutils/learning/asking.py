@@ -162,7 +162,8 @@ def table_of(rounds: list[Round]) -> pd.DataFrame:
 def labels_saved(table: pd.DataFrame, way: str) -> list[float]:
     """For each seed the share of labels that a way of choosing saves beside chance, at equal log-likelihood.
 
-    At the highest one that both reach, labels between two rounds counted in proportion; below 0: it needs more.
+    At the highest one that both reach, labels between two rounds counted in proportion; below 0: it needs more. A seed
+    in which one of them never gets beyond the first round, which both share, tells nothing and is left out.
     """
     saved = []
     for _, rows in table.groupby("seed"):
@@ -171,17 +172,21 @@ def labels_saved(table: pd.DataFrame, way: str) -> list[float]:
             some = rows[rows["way"] == name]
             reached[name] = (some["labels"].to_numpy(), np.maximum.accumulate(some["log_likelihood"].to_numpy()))
         target = min(best[-1] for _, best in reached.values())
+        if target <= max(best[0] for _, best in reached.values()):
+            continue
         needed = {name: _when(target, *curve) for name, curve in reached.items()}
         saved.append(1 - needed[way] / needed[WAYS[0]])
     return saved
 
 
-def mean_interval(saved: list[float]) -> tuple[float, float | None, float | None]:
+def mean_interval(saved: list[float]) -> tuple[float | None, float | None, float | None]:
     """The mean over seeds of the share of labels saved, and its 95 % interval by Student's t; one seed has none.
 
     Of the logarithms of what is needed, since to need half or twice as many is equally far from needing as many.
     """
     needed, count = np.log1p(-np.asarray(saved, np.float64)), len(saved)
+    if not count:
+        return None, None, None
     mean = float(needed.mean())
     if count == 1:
         return -float(np.expm1(mean)), None, None

@@ -56,8 +56,14 @@ def main() -> None:
     for way in asking.WAYS[1:]:
         saved = asking.labels_saved(table, way)
         mean, low, high = asking.mean_interval(saved)
-        interval = "one seed has no interval" if low is None else f"95 % interval {low:+.0%} to {high:+.0%}"
-        print(f"{way}: {mean:+.0%} fewer labels ({interval}); seeds: {', '.join(f'{one:+.0%}' for one in saved)}")
+        beyond = f"{len(saved)} of {len(options.seeds)} seeds get beyond their first labels"
+        if saved:
+            interval = "one seed has no interval" if low is None else f"95 % interval {low:+.0%} to {high:+.0%}"
+            print(
+                f"{way}: {mean:+.0%} fewer labels ({interval}); {', '.join(f'{one:+.0%}' for one in saved)}; {beyond}"
+            )
+        else:
+            print(f"{way}: {beyond}")
     means = table.groupby(["labels", "way"])[["log_likelihood", "rmse"]].mean().unstack("way")
     print(means.round(4).to_string())
 
