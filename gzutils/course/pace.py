@@ -26,9 +26,9 @@ SHARES = {
     "07_grad_cam": 0.23,
     "08_results": 0.13,
     "09_your_own_galaxies": 0.07,
-    "10_dieleman": 0.56,
-    "11_bayesian": 0.80,
-    "12_hard_classes": 0.78,
+    "10_dieleman": 0.57,
+    "11_bayesian": 0.73,
+    "12_hard_classes": 0.80,
 }
 VALIDATION_STEP = 1 / 3  # of a training step: forward, where that goes forward and back
 PATIENCE = 120  # seconds for the look itself
