@@ -118,7 +118,7 @@ def reliability_curves(tables: dict[str, np.ndarray]) -> Figure:
     axes.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", label="as often right as it says")
     _curves(axes, tables, shift=0.003)
     axes.set(xlabel="the network's highest probability", ylabel="accuracy, 95 % interval", xlim=(0, 1), ylim=(0, 1.02))
-    axes.legend(loc="upper left", fontsize=8.5)
+    axes.legend(loc="lower right", fontsize=8.5)
     figure.tight_layout()
     return figure
 
