@@ -28,7 +28,6 @@ def start(folder, results, devices=1, script=(str(TESTS / "train_together.py"),)
         | {
             "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # they take longer than what they save so small a network
             "PYTHONPATH": os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")]),
         }
         | environment
