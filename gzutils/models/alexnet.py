@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
+from gzutils.models.answers import class_probabilities
 
 # Filters, side of the window, stride, and whether a pooling of 3 pixels with stride 2 follows.
 CONVOLUTIONS = ((96, 11, 4, True), (256, 5, 1, True), (384, 3, 1, False), (384, 3, 1, False), (256, 3, 1, True))
@@ -63,5 +64,4 @@ def alexnet(
     for number, units in enumerate(UNITS, start=1):
         x = layers.Dropout(dropout, name=f"dropout_{number}")(x)
         x = layers.Dense(scaled(units), activation="relu", kernel_initializer="he_normal", name=f"dense_{number}")(x)
-    probabilities = layers.Dense(classes, activation="softmax", dtype="float32", name="class_probabilities")(x)
-    return keras.Model(images, probabilities, name="alexnet")
+    return keras.Model(images, class_probabilities(x, classes), name="alexnet")

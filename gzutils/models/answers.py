@@ -1,4 +1,4 @@
-"""The last layer of every soft model: a sigmoid for each of the 37 answers, which may start at the mean answers."""
+"""The last layers: a sigmoid for each of the 37 answers, which may start at the mean answers; a softmax of classes."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,11 @@ def answers(features, mean_answers: Sequence[float] | None = None):
         len(COLUMNS), activation="sigmoid", bias_initializer=start, dtype="float32", name="probabilities"
     )
     return layer(features)
+
+
+def class_probabilities(features, classes: int):
+    """Features (N, …) -> the classes' probabilities (N, classes) float32, which add up to 1: of a hard classifier."""
+    return layers.Dense(classes, activation="softmax", dtype="float32", name="class_probabilities")(features)
 
 
 def logits(mean_answers: Sequence[float]) -> np.ndarray:

@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
+from gzutils.models.answers import class_probabilities
 from gzutils.models.vision_transformer import PatchEmbedding
 
 
@@ -75,5 +76,4 @@ def linformer(
     x = layers.Cropping1D((0, tokens.shape[1] - 1), name="class_token_only")(tokens)
     x = layers.Flatten(name="class_token")(x)
     x = layers.LayerNormalization(epsilon=1e-6, name="head_norm")(x)
-    probabilities = layers.Dense(classes, activation="softmax", dtype="float32", name="class_probabilities")(x)
-    return keras.Model(images, probabilities, name="linformer")
+    return keras.Model(images, class_probabilities(x, classes), name="linformer")

@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
+from gzutils.models.answers import class_probabilities
 
 STAGES = (64, 128, 256, 512)  # a bottleneck's inner filters are these times the widening factor, its outer ones 4 times
 
@@ -80,5 +81,4 @@ def resnet26(
     x = layers.BatchNormalization(momentum=batch_norm_momentum, name="last_norm")(x)
     x = layers.ReLU(name="last_relu")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
-    probabilities = layers.Dense(classes, activation="softmax", dtype="float32", name="class_probabilities")(x)
-    return keras.Model(images, probabilities, name="resnet26")
+    return keras.Model(images, class_probabilities(x, classes), name="resnet26")

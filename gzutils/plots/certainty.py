@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gzutils.decision_tree import question
+from gzutils.learning.posteriors import question_of
 from gzutils.plots import style
 
 COLOURS = (style.GREY, style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
@@ -70,9 +70,9 @@ def posteriors(
 
 
 def _question_and_answer(column: str) -> str:
-    number, answer = map(int, column.removeprefix("Class").split("."))
-    asked = question(number)
-    return textwrap.fill(asked.text, 34, break_on_hyphens=False) + f"\n→ {asked.answers[answer - 1]}"
+    asked = question_of(column)
+    answer = asked.answers[asked.columns.index(column)]
+    return textwrap.fill(asked.text, 34, break_on_hyphens=False) + f"\n→ {answer}"
 
 
 def coverage(of_votes: pd.DataFrame, of_truth: pd.DataFrame | None) -> Figure:
