@@ -69,6 +69,15 @@ def test_resnet26_has_26_layers_and_the_parameters_counted_by_hand():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("width", [0.01, 0.03125, 0.0625])
+def test_no_strided_convolution_is_narrower_than_the_library_bears(width):
+    """The fault: with fewer than 16 filters coming in, training on one picture ended the process (oneDNN #6035)."""
+    strided = [one for one in resnet26(width=width).layers if isinstance(one, layers.Conv2D) and one.strides == (2, 2)]
+    shortcuts = [one for one in strided if one.kernel_size == (1, 1)]
+    assert len(shortcuts) == 3
+    assert min(one.input.shape[-1] for one in shortcuts) >= 16
+
+
 def test_resnet26s_bottlenecks_normalise_before_they_convolve_and_drop_between():
     order = [layer.name for layer in resnet26(width=0.03125).layers if layer.name.startswith("stage_2_block_2")]
     kinds = [name.removeprefix("stage_2_block_2_") for name in order]

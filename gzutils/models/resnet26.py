@@ -13,6 +13,9 @@ from gzutils.data.view import REPORT_VIEW
 from gzutils.models.answers import class_probabilities
 
 STAGES = (64, 128, 256, 512)  # a bottleneck's inner filters are these times the widening factor, its outer ones 4 times
+# A strided 1x1 convolution of fewer has wrong gradients, or ends the process, in TensorFlow on a CPU with AVX2 (8) or
+# AVX-512 (16): oneDNN writes past its memory, https://github.com/uxlfoundation/oneDNN/issues/6035.
+FEWEST_OUTER = 16
 
 
 def bottleneck(x, inner: int, outer: int, stride: int, dropout: float, momentum: float, name: str):
@@ -52,7 +55,8 @@ def resnet26(
 
     Args:
         classes: how many.
-        width: scales the filters of every convolution; 1.0 has 37,655,621 parameters with 5 classes.
+        width: scales the filters of every convolution; 1.0 has 37,655,621 parameters with 5 classes. What leaves a
+            bottleneck has 16 filters at least.
         widening: by how much the inner filters of a bottleneck are more than ResNet's; 2 is the paper's.
         dropout: the share that is dropped between convolutions; the paper's could not be verified.
         batch_norm_momentum: see `parallel_cnn`.
@@ -74,7 +78,7 @@ def resnet26(
     x = layers.Conv2D(scaled(64), 6, padding="same", kernel_initializer="he_normal", name="stem")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool")(x)
     for stage, filters in enumerate(STAGES, start=1):
-        inner, outer = scaled(filters * widening), scaled(4 * filters)
+        inner, outer = scaled(filters * widening), max(FEWEST_OUTER, scaled(4 * filters))
         for block in (1, 2):
             stride, name = (2 if stage > 1 and block == 1 else 1), f"stage_{stage}_block_{block}"
             x = bottleneck(x, inner, outer, stride, dropout, batch_norm_momentum, name)
