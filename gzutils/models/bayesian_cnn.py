@@ -13,6 +13,7 @@ from keras import initializers, layers, ops
 from gzutils.data.view import REPORT_VIEW
 from gzutils.decision_tree import COLUMNS, QUESTIONS
 from gzutils.models.answers import NEVER
+from gzutils.models.width import scaled
 
 LIKELIHOODS = ("multinomial", "dirichlet_multinomial")
 FEATURES = "dense"  # the layer before the dropout: what it says of a picture does not depend on chance
@@ -50,8 +51,6 @@ def bayesian_cnn(
         mean_answers: of the labels, where the untrained network's answers lie; None: at equal shares.
         side: of the images, in pixels.
     """
-    if not width > 0:
-        raise ValueError(f"the width is {width}; it has to be above 0")
     if likelihood not in LIKELIHOODS:
         raise ValueError(f"the likelihood is {likelihood!r}; choose one of {', '.join(LIKELIHOODS)}")
     if not least > 0:
@@ -60,8 +59,9 @@ def bayesian_cnn(
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     for group, filters in enumerate(((32, 32), (64, 64), (128,), (128,)), start=1):
         for number, count in enumerate(filters, start=1):
-            scaled = max(1, round(count * width))
-            x = layers.Conv2D(scaled, 3, padding="same", activation="relu", name=f"conv_{group}_{number}")(x)
+            x = layers.Conv2D(
+                scaled(count, width), 3, padding="same", activation="relu", name=f"conv_{group}_{number}"
+            )(x)
         x = layers.MaxPooling2D(2, name=f"pool_{group}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(128, activation="relu", name=FEATURES)(x)
