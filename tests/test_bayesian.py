@@ -224,6 +224,12 @@ def test_half_as_many_labels_and_twice_as_many_are_equally_far_from_as_many():
     assert asking.mean_interval([0.25]) == (pytest.approx(0.25), None, None)
 
 
+def test_labels_that_were_not_saved_are_said_to_be_more():
+    """The fault: "-30% fewer labels", beside a paper's "35 to 60 %"."""
+    said = [asking.fewer_or_more(saved) for saved in (0.3, 0.0, -0.25, -1.2, None)]
+    assert said == ["30% fewer", "0% fewer", "25% more", "120% more", "can't be read off"]
+
+
 def test_pictures_of_half_the_size_are_the_means_of_four_pixels():
     images = some_images(2, 8)
     half = asking.half_size(images)

@@ -194,6 +194,11 @@ def mean_interval(saved: list[float]) -> tuple[float | None, float | None, float
     return tuple(-float(np.expm1(value)) for value in (mean, mean + half, mean - half))
 
 
+def fewer_or_more(saved: float | None) -> str:
+    """A share of labels saved in words, such as "30% fewer" of 0.3 and "25% more" of -0.25; None: not known."""
+    return "can't be read off" if saved is None else f"{abs(saved):.0%} {'fewer' if saved >= 0 else 'more'}"
+
+
 def _when(target: float, labels: np.ndarray, best: np.ndarray) -> float:
     """At how many labels a rising curve first reaches a target."""
     place = int(np.argmax(best >= target - 1e-12))

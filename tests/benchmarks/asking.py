@@ -58,10 +58,9 @@ def main() -> None:
         mean, low, high = asking.mean_interval(saved)
         beyond = f"{len(saved)} of {len(options.seeds)} seeds get beyond their first labels"
         if saved:
-            interval = "one seed has no interval" if low is None else f"95 % interval {low:+.0%} to {high:+.0%}"
-            print(
-                f"{way}: {mean:+.0%} fewer labels ({interval}); {', '.join(f'{one:+.0%}' for one in saved)}; {beyond}"
-            )
+            fewer, least, most, *each = map(asking.fewer_or_more, (mean, low, high, *saved))
+            interval = "one seed has no interval" if low is None else f"95 % interval {least} to {most}"
+            print(f"{way}: {fewer} labels ({interval}); {', '.join(each)}; {beyond}")
         else:
             print(f"{way}: {beyond}")
     means = table.groupby(["labels", "way"])[["log_likelihood", "rmse"]].mean().unstack("way")
