@@ -6,14 +6,17 @@ import pandas as pd
 import pytest
 from tiny_store import make_tiny_store
 
+from gzutils import profiles
 from gzutils.data.store import Split
 from gzutils.decision_tree import COLUMNS, QUESTIONS, shares_of_counts
 from gzutils.learning import asking, familiarity, monte_carlo, posteriors, training
 from gzutils.learning.augmentation import RandomAffine
+from gzutils.learning.features import base_and_head
 from gzutils.learning.likelihoods import DirichletMultinomial
 from gzutils.learning.recipe import Recipe
 from gzutils.models import saved
-from gzutils.models.bayesian_cnn import bayesian_cnn, likelihood_of
+from gzutils.models.bayesian_cnn import bayesian_cnn, bayesian_head, likelihood_of
+from gzutils.models.networks import NETWORKS
 from gzutils.models.simple_cnn import simple_cnn
 
 SMALL = {"width": 0.125, "side": 32}
@@ -128,8 +131,7 @@ def test_one_training_galaxy_and_one_more_are_enough_to_compare_with():
 
 def study_of(store, folder, counts, seed=0):
     """Two rounds on a tiny store, in seconds."""
-    small = asking.half_size(store.images)
-    examples = type(store.examples())(small, counts, "tiny", "tiny")
+    examples = type(store.examples())(np.asarray(store.images[:, ::2, ::2]), counts, "tiny", "tiny")
     split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
     recipe = Recipe(epochs=1, patience=1, batch_size=8, augmentation=RandomAffine())
 
@@ -230,11 +232,36 @@ def test_labels_that_were_not_saved_are_said_to_be_more():
     assert said == ["30% fewer", "0% fewer", "25% more", "120% more", "can't be read off"]
 
 
-def test_pictures_of_half_the_size_are_the_means_of_four_pixels():
-    images = some_images(2, 8)
-    half = asking.half_size(images)
-    assert half.shape == (2, 4, 4, 3)
-    assert half[1, 2, 3, 0] == round(images[1, 4:6, 6:8, 0].mean() + 1e-9)
+def test_a_head_on_a_base_is_what_stands_behind_the_convolutions(tmp_path):
+    """The faults: other layers than the Bayesian CNN's, passes that do not differ, features of other galaxies."""
+    cnn, head = bayesian_cnn(), bayesian_head(7)
+    ours = [(type(one), one.get_config().get("rate"), one.output.shape) for one in head.layers[1:]]
+    assert ours == [(type(one), one.get_config().get("rate"), one.output.shape) for one in cnn.layers[-5:]]
+    assert head.count_params() == 8 * 128 + 129 * 37
+    store = make_tiny_store(tmp_path / "store", 12)
+    split = Split(np.arange(8), np.arange(8, 10), np.arange(10, 12))
+    study = profiles.get("smoke").asking
+    seen = asking.seen_by_base(study.base, study.model, store.examples(), split, tmp_path / "base")
+    assert seen.inputs.shape == (12, 512)
+    base, _ = base_and_head(NETWORKS[study.base].build(**study.model))
+    np.testing.assert_allclose(seen.inputs, base.predict(store.images, verbose=0), rtol=2e-3, atol=2e-3)
+    said = monte_carlo.passes(bayesian_head(512, "multinomial"), seen.inputs, split.test, 4)
+    assert said.outputs.shape == (4, 2, 37)
+    assert np.ptp(said.outputs, axis=0).max() > 0
+
+
+def test_what_a_way_saves_is_said_with_its_interval_and_its_seeds():
+    rows = [row for seed in (0, 1) for row in curve("at random", seed, [-10, -9, -8, -7])]
+    rows += curve("by entropy", 0, [-10, -7.5, -7, -6]) + curve("by entropy", 1, [-10, -7, -6, -5])
+    table = pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
+    words = asking.in_words(table, "by entropy")
+    assert "in 2 of 2 seeds both it and chance get beyond the first labels (25% fewer, 50% fewer)" in words
+    assert "labels than at random (95 % interval over seeds: " in words
+    assert words.endswith("may be chance")
+    one = asking.in_words(table[table["seed"] == 1], "by entropy")
+    assert one.endswith("50% fewer labels than at random (one seed has no interval): may be chance")
+    worse = table.assign(log_likelihood=-table["log_likelihood"])
+    assert "0 of 2 seeds" in asking.in_words(worse, "by entropy")
 
 
 def test_one_galaxys_posteriors_are_of_as_many_as_were_asked():
