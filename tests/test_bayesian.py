@@ -58,7 +58,10 @@ def test_a_saved_one_says_the_same_and_what_it_says_has_its_meaning(likelihood, 
 
 @pytest.mark.parametrize("likelihood", ["multinomial", "dirichlet_multinomial"])
 def test_it_starts_at_the_mean_answers(likelihood):
-    """With no features: what it then expects are the mean's own shares, but for what the floor forbids."""
+    """With no features: what it then expects are the mean's own shares, but for what the floor forbids.
+
+    And as firmly as is said, with concentrations that add up to 10. The fault: as good as certain, or quite open.
+    """
     counts = np.random.default_rng(0).integers(5, 40, (1, 37))
     mean = shares_of_counts(counts)[0]
     model = bayesian_cnn(likelihood=likelihood, least=0.05, mean_answers=mean.tolist(), **SMALL)
@@ -66,6 +69,8 @@ def test_it_starts_at_the_mean_answers(likelihood):
     said = keras.ops.convert_to_numpy(head(np.zeros((1, 128), np.float32)))
     found = posteriors.probabilities(posteriors.Passes(said[None], likelihood))[0]
     np.testing.assert_allclose(found, mean, atol=0.01)
+    totals = [said[0, q.slice].sum() for q in QUESTIONS]
+    np.testing.assert_allclose(totals, 1 if likelihood == "multinomial" else 10, rtol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +197,18 @@ def test_those_about_whom_the_passes_disagree_are_asked_by_mutual_information():
 
 def curve(way, seed, values):
     return [(way, seed, 100 * (n + 1), value, 0.1) for n, value in enumerate(values)]
+
+
+def test_the_first_round_stands_in_the_table_once_for_each_way():
+    """In the order of ways, seeds and labels. The fault: the other ways begin at their second round."""
+    rounds = [asking.Round(asking.WAYS[0], 0, 8, np.arange(8), -3.0, 0.2)]
+    rounds += [asking.Round(way, 0, 12, np.arange(4), -2.0, 0.1) for way in asking.WAYS]
+    table = asking.table_of(rounds)
+    assert table.index.tolist() == list(range(6))
+    assert table["way"].tolist() == [way for way in sorted(asking.WAYS) for _ in range(2)]
+    assert table["labels"].tolist() == [8, 12] * 3
+    assert table["log_likelihood"].tolist() == [-3, -2] * 3
+    assert table["rmse"].tolist() == [0.2, 0.1] * 3
 
 
 def test_labels_saved_are_read_off_where_both_ways_are_equally_good():
