@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from tiny_store import make_tiny_store
 
 from gzutils.data.store import Split
@@ -38,6 +39,7 @@ def test_it_has_the_papers_layers_and_so_many_parameters():
         assert kinds.count("MaxPooling2D") == 4
         assert kinds.index("Dropout") > kinds.index("Dense"), "no dropout on the convolutions"
         assert (model.get_layer("dropout").rate, model.get_layer("dense").units) == (0.5, 128)
+        assert model.get_layer("scale_to_0_1").scale == pytest.approx(1 / 255)
 
 
 @pytest.mark.parametrize("likelihood", ["multinomial", "dirichlet_multinomial"])
@@ -127,8 +129,26 @@ def test_what_is_no_galaxy_is_unfamiliar_and_held_out_galaxies_are_not(tmp_path)
 
 
 def test_one_training_galaxy_and_one_more_are_enough_to_compare_with():
+    """Its twin is no distance away. The fault: a limit of 0, by which nothing can be divided."""
     known = familiarity.learn(np.ones((1, 4)), np.ones((1, 4)))
+    assert known.distances(np.ones((1, 4))).tolist() == [0]
     assert known.distances(np.full((2, 4), 5.0)).min() > 1
+
+
+def test_strange_pictures_are_what_they_are_called():
+    """The faults: an empty picture that is not, squares that are none, noise without a spread."""
+    pictures = familiarity.strange_pictures(64)
+    assert all((one.shape, one.dtype) == ((64, 64, 3), np.uint8) for one in pictures.values())
+    assert not pictures["empty, black"].any()
+    assert len(np.unique(pictures["one colour"].reshape(-1, 3), axis=0)) == 1
+    squares = np.kron(np.indices((8, 8)).sum(axis=0) % 2, np.ones((8, 8)))
+    np.testing.assert_array_equal(pictures["chessboard"], 255 * squares[..., None].repeat(3, axis=2))
+    stripes = pictures["stripes"]
+    assert (stripes == stripes[:1]).all()
+    assert stripes[0, :, 0].min() < 20
+    assert stripes[0, :, 0].max() > 235
+    assert pictures["noise"].std() > 65
+    assert 5 < pictures["empty sky"].mean() < 15
 
 
 def study_of(store, folder, counts, seed=0):
@@ -239,6 +259,12 @@ def test_half_as_many_labels_and_twice_as_many_are_equally_far_from_as_many():
     half = 4.303 * 0.1 / np.sqrt(3)
     assert of_three == pytest.approx([1 - np.exp(one) for one in (-0.2, -0.2 + half, -0.2 - half)])
     assert asking.mean_interval([0.25]) == (pytest.approx(0.25), None, None)
+
+
+def test_the_quantiles_of_students_t_are_scipys():
+    """The fault: a slip in the table, which makes the interval of that many seeds too narrow or too wide."""
+    expected = stats.t.ppf(0.975, np.arange(len(asking.STUDENT)) + 1)
+    np.testing.assert_allclose(asking.STUDENT, expected, rtol=1e-3)
 
 
 def test_pictures_of_half_the_size_are_the_means_of_four_pixels():

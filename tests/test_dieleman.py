@@ -108,6 +108,7 @@ def test_it_is_built_as_the_winners_code_says():
     names = [layer.name for layer in model.layers]
     assert [names[names.index(f"dropout_{n}") + 1] for n in (1, 2, 3)] == ["dense_1", "dense_2", "numbers"]
     assert model.input_shape == (None, WINNERS_VIEW.side, WINNERS_VIEW.side, 3)
+    assert model.get_layer("scale_to_0_1").scale == pytest.approx(1 / 255)
 
 
 def test_all_parts_meet_the_same_stack_and_keep_their_places():
