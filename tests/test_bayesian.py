@@ -4,16 +4,20 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from tiny_store import make_tiny_store
 
+from gzutils import profiles
 from gzutils.data.store import Split
 from gzutils.decision_tree import COLUMNS, QUESTIONS, shares_of_counts
 from gzutils.learning import asking, familiarity, monte_carlo, posteriors, training
 from gzutils.learning.augmentation import RandomAffine
+from gzutils.learning.features import base_and_head
 from gzutils.learning.likelihoods import DirichletMultinomial
 from gzutils.learning.recipe import Recipe
 from gzutils.models import saved
-from gzutils.models.bayesian_cnn import bayesian_cnn, likelihood_of
+from gzutils.models.bayesian_cnn import bayesian_cnn, bayesian_head, likelihood_of
+from gzutils.models.networks import NETWORKS
 from gzutils.models.simple_cnn import simple_cnn
 
 SMALL = {"width": 0.125, "side": 32}
@@ -38,6 +42,7 @@ def test_it_has_the_papers_layers_and_so_many_parameters():
         assert kinds.count("MaxPooling2D") == 4
         assert kinds.index("Dropout") > kinds.index("Dense"), "no dropout on the convolutions"
         assert (model.get_layer("dropout").rate, model.get_layer("dense").units) == (0.5, 128)
+        assert model.get_layer("scale_to_0_1").scale == pytest.approx(1 / 255)
 
 
 @pytest.mark.parametrize("likelihood", ["multinomial", "dirichlet_multinomial"])
@@ -58,7 +63,10 @@ def test_a_saved_one_says_the_same_and_what_it_says_has_its_meaning(likelihood, 
 
 @pytest.mark.parametrize("likelihood", ["multinomial", "dirichlet_multinomial"])
 def test_it_starts_at_the_mean_answers(likelihood):
-    """With no features: what it then expects are the mean's own shares, but for what the floor forbids."""
+    """With no features: what it then expects are the mean's own shares, but for what the floor forbids.
+
+    And as firmly as is said, with concentrations that add up to 10. The fault: as good as certain, or quite open.
+    """
     counts = np.random.default_rng(0).integers(5, 40, (1, 37))
     mean = shares_of_counts(counts)[0]
     model = bayesian_cnn(likelihood=likelihood, least=0.05, mean_answers=mean.tolist(), **SMALL)
@@ -66,6 +74,8 @@ def test_it_starts_at_the_mean_answers(likelihood):
     said = keras.ops.convert_to_numpy(head(np.zeros((1, 128), np.float32)))
     found = posteriors.probabilities(posteriors.Passes(said[None], likelihood))[0]
     np.testing.assert_allclose(found, mean, atol=0.01)
+    totals = [said[0, q.slice].sum() for q in QUESTIONS]
+    np.testing.assert_allclose(totals, 1 if likelihood == "multinomial" else 10, rtol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -122,14 +132,31 @@ def test_what_is_no_galaxy_is_unfamiliar_and_held_out_galaxies_are_not(tmp_path)
 
 
 def test_one_training_galaxy_and_one_more_are_enough_to_compare_with():
+    """Its twin is no distance away. The fault: a limit of 0, by which nothing can be divided."""
     known = familiarity.learn(np.ones((1, 4)), np.ones((1, 4)))
+    assert known.distances(np.ones((1, 4))).tolist() == [0]
     assert known.distances(np.full((2, 4), 5.0)).min() > 1
+
+
+def test_strange_pictures_are_what_they_are_called():
+    """The faults: an empty picture that is not, squares that are none, noise without a spread."""
+    pictures = familiarity.strange_pictures(64)
+    assert all((one.shape, one.dtype) == ((64, 64, 3), np.uint8) for one in pictures.values())
+    assert not pictures["empty, black"].any()
+    assert len(np.unique(pictures["one colour"].reshape(-1, 3), axis=0)) == 1
+    squares = np.kron(np.indices((8, 8)).sum(axis=0) % 2, np.ones((8, 8)))
+    np.testing.assert_array_equal(pictures["chessboard"], 255 * squares[..., None].repeat(3, axis=2))
+    stripes = pictures["stripes"]
+    assert (stripes == stripes[:1]).all()
+    assert stripes[0, :, 0].min() < 20
+    assert stripes[0, :, 0].max() > 235
+    assert pictures["noise"].std() > 65
+    assert 5 < pictures["empty sky"].mean() < 15
 
 
 def study_of(store, folder, counts, seed=0):
     """Two rounds on a tiny store, in seconds."""
-    small = asking.half_size(store.images)
-    examples = type(store.examples())(small, counts, "tiny", "tiny")
+    examples = type(store.examples())(np.asarray(store.images[:, ::2, ::2]), counts, "tiny", "tiny")
     split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
     recipe = Recipe(epochs=1, patience=1, batch_size=8, augmentation=RandomAffine())
 
@@ -194,6 +221,18 @@ def curve(way, seed, values):
     return [(way, seed, 100 * (n + 1), value, 0.1) for n, value in enumerate(values)]
 
 
+def test_the_first_round_stands_in_the_table_once_for_each_way():
+    """In the order of ways, seeds and labels. The fault: the other ways begin at their second round."""
+    rounds = [asking.Round(asking.WAYS[0], 0, 8, np.arange(8), -3.0, 0.2)]
+    rounds += [asking.Round(way, 0, 12, np.arange(4), -2.0, 0.1) for way in asking.WAYS]
+    table = asking.table_of(rounds)
+    assert table.index.tolist() == list(range(6))
+    assert table["way"].tolist() == [way for way in sorted(asking.WAYS) for _ in range(2)]
+    assert table["labels"].tolist() == [8, 12] * 3
+    assert table["log_likelihood"].tolist() == [-3, -2] * 3
+    assert table["rmse"].tolist() == [0.2, 0.1] * 3
+
+
 def test_labels_saved_are_read_off_where_both_ways_are_equally_good():
     """Half of the labels in one seed, none in the other. The fault: values compared at equal labels."""
     rows = curve("at random", 0, [-10, -9, -8, -7]) + curve("by entropy", 0, [-10, -7, -6, -5])
@@ -230,11 +269,42 @@ def test_labels_that_were_not_saved_are_said_to_be_more():
     assert said == ["30% fewer", "0% fewer", "25% more", "120% more", "can't be read off"]
 
 
-def test_pictures_of_half_the_size_are_the_means_of_four_pixels():
-    images = some_images(2, 8)
-    half = asking.half_size(images)
-    assert half.shape == (2, 4, 4, 3)
-    assert half[1, 2, 3, 0] == round(images[1, 4:6, 6:8, 0].mean() + 1e-9)
+def test_a_head_on_a_base_is_what_stands_behind_the_convolutions(tmp_path):
+    """The faults: other layers than the Bayesian CNN's, passes that do not differ, features of other galaxies."""
+    cnn, head = bayesian_cnn(), bayesian_head(7)
+    ours = [(type(one), one.get_config().get("rate"), one.output.shape) for one in head.layers[1:]]
+    assert ours == [(type(one), one.get_config().get("rate"), one.output.shape) for one in cnn.layers[-5:]]
+    assert head.count_params() == 8 * 128 + 129 * 37
+    store = make_tiny_store(tmp_path / "store", 12)
+    split = Split(np.arange(8), np.arange(8, 10), np.arange(10, 12))
+    study = profiles.get("smoke").asking
+    seen = asking.seen_by_base(study.base, study.model, store.examples(), split, tmp_path / "base")
+    assert seen.inputs.shape == (12, 512)
+    base, _ = base_and_head(NETWORKS[study.base].build(**study.model))
+    np.testing.assert_allclose(seen.inputs, base.predict(store.images, verbose=0), rtol=2e-3, atol=2e-3)
+    said = monte_carlo.passes(bayesian_head(512, "multinomial"), seen.inputs, split.test, 4)
+    assert said.outputs.shape == (4, 2, 37)
+    assert np.ptp(said.outputs, axis=0).max() > 0
+
+
+def test_what_a_way_saves_is_said_with_its_interval_and_its_seeds():
+    rows = [row for seed in (0, 1) for row in curve("at random", seed, [-10, -9, -8, -7])]
+    rows += curve("by entropy", 0, [-10, -7.5, -7, -6]) + curve("by entropy", 1, [-10, -7, -6, -5])
+    table = pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
+    words = asking.in_words(table, "by entropy")
+    assert "in 2 of 2 seeds both it and chance get beyond the first labels (25% fewer, 50% fewer)" in words
+    assert "labels than at random (95 % interval over seeds: " in words
+    assert words.endswith("may be chance")
+    one = asking.in_words(table[table["seed"] == 1], "by entropy")
+    assert one.endswith("50% fewer labels than at random (one seed has no interval): may be chance")
+    worse = table.assign(log_likelihood=-table["log_likelihood"])
+    assert "0 of 2 seeds" in asking.in_words(worse, "by entropy")
+
+
+def test_the_quantiles_of_students_t_are_scipys():
+    """The fault: a slip in the table, which makes the interval of that many seeds too narrow or too wide."""
+    expected = stats.t.ppf(0.975, np.arange(len(asking.STUDENT)) + 1)
+    np.testing.assert_allclose(asking.STUDENT, expected, rtol=1e-3)
 
 
 def test_one_galaxys_posteriors_are_of_as_many_as_were_asked():

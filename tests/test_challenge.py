@@ -209,6 +209,13 @@ def test_ids_are_ascending_whole_numbers_and_other_names_are_ignored(tmp_path):
     assert images.galaxy_ids().tolist() == [9, 10]
 
 
+def test_of_several_sets_in_one_zip_only_the_named_folders_own_images_count(tmp_path):
+    """The faults: those of a folder below it, or of one beside it, are taken for its own."""
+    names = ["images/1.jpg", "images/small/2.jpg", "others/3.jpg", "4.jpg", "all/images/5.jpg"]
+    path = make_zip(tmp_path / "i.zip", [(name, b"") for name in names])
+    assert Images(path, inside="images").galaxy_ids().tolist() == [1, 5]
+
+
 def test_an_image_that_is_not_there(tmp_path):
     path = make_zip(tmp_path / "i.zip", image_members("images"))
     with pytest.raises(ChallengeError, match=r"i\.zip: there is no image of galaxy 5 in it; delete the file and"):

@@ -245,6 +245,12 @@ def test_a_place_that_makes_no_sense_is_refused_before_anybody_is_asked(sky, tmp
     assert not sky.asked
 
 
+@pytest.mark.parametrize("place", [(0, 90), (360, -90), (37.95, 89.26)])
+def test_the_poles_and_both_ends_of_the_circle_are_places_in_the_sky(sky, tmp_path, place):
+    """The fault: a limit that is itself refused, or one degree too little: Polaris stands at 89.26."""
+    assert cutouts.galaxies_at([place], tmp_path)[1] == {}
+
+
 @pytest.mark.parametrize("scale", [0, -1, 0.01, 61, float("nan"), float("inf")])
 def test_a_scale_that_the_servers_do_not_draw_is_refused(sky, tmp_path, scale):
     with pytest.raises(ValueError, match=r"is not between 0.015 and 60 arcsec a pixel"):

@@ -110,6 +110,7 @@ def test_it_is_built_as_the_winners_code_says():
     names = [layer.name for layer in model.layers]
     assert [names[names.index(f"dropout_{n}") + 1] for n in (1, 2, 3)] == ["dense_1", "dense_2", "numbers"]
     assert model.input_shape == (None, WINNERS_VIEW.side, WINNERS_VIEW.side, 3)
+    assert model.get_layer("scale_to_0_1").scale == pytest.approx(1 / 255)
 
 
 def test_all_parts_meet_the_same_stack_and_keep_their_places():
@@ -138,6 +139,21 @@ def test_a_saved_network_predicts_by_itself_and_exactly_the_same(output, parts, 
     predicted = model.predict(noise(3, 49), verbose=0)
     assert (predicted.shape, predicted.dtype) == ((3, 37), np.float32)
     np.testing.assert_array_equal(saved.load(tmp_path / "model.keras").predict(noise(3, 49), verbose=0), predicted)
+
+
+@pytest.mark.parametrize(("initial_weights", "biases"), [("small", (0.1, 0.01)), ("he", (0.0, 0.0))])
+def test_it_starts_with_the_weights_and_biases_that_are_named(initial_weights, biases):
+    """The faults: one recipe's deviations or biases with the other's name, or one layer's in another layer."""
+    model = winner.dieleman(units=64, initial_weights=initial_weights)
+    winners = {"conv_1": 0.01, "conv_2": 0.01, "conv_3": 0.01, "conv_4": 0.1, "dense_1": 0.001, "dense_2": 0.001}
+    for name, deviation in winners.items():
+        kernel = np.asarray(model.get_layer(name).kernel)
+        expected = deviation if initial_weights == "small" else np.sqrt(2 / np.prod(kernel.shape[:-1]))
+        assert kernel.std() == pytest.approx(expected, rel=0.05)
+    assert np.asarray(model.get_layer("numbers").kernel).std() == pytest.approx(0.01, rel=0.05)
+    for name, bias in [*((f"bias_{n}", biases[0]) for n in (1, 2, 3, 4)), *((f"dense_{n}", biases[1]) for n in (1, 2))]:
+        np.testing.assert_allclose(np.asarray(model.get_layer(name).bias), bias, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(model.get_layer("numbers").bias), 0.1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("output", winner.OUTPUTS)

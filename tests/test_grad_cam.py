@@ -401,3 +401,13 @@ def test_a_network_in_a_network_is_explained_as_if_it_were_flat(nest, size):
     with pytest.raises(ValueError, match="past 'two'; choose a later layer"):
         grad_cam.heat_maps(model, images, layer="two")
     assert [name for name, _ in grad_cam.randomised(model)][1:] == ["two", "one"]
+
+
+def test_what_maps_of_different_galaxies_have_in_common_is_the_mean_where_both_have_heat():
+    """Of three galaxies' maps of one question all alike, of another's one turned round and one without heat."""
+    one = np.random.default_rng(0).random((5, 5)) + 0.1
+    maps = np.zeros((3, 2, 5, 5))
+    maps[:, 0] = one
+    maps[:2, 1] = one, 2 - one
+    assert grad_cam.unrelated_correlation(maps) == pytest.approx((1 + 1 + 1 - 1) / 4)
+    assert np.isnan(grad_cam.unrelated_correlation(0 * maps))

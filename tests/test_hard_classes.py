@@ -99,6 +99,32 @@ class TestRules:
         found = [FOUR.names[judge(one, FOUR)[0][0]] for one in (thin, disk, spiral, round_one)]
         assert found == ["lenticular", "lenticular", "spiral", "elliptical"]
 
+    @pytest.mark.parametrize(
+        ("rule", "name", "own"),
+        [
+            (EIGHT, "merger", {"q6": (1, 0), "q8": (0, 0, 0, 0, 0, 1, 0)}),
+            (EIGHT, "irregular", {"q6": (1, 0), "q8": (0, 0, 0, 1, 0, 0, 0)}),
+            (EIGHT, "round", {"q1": (1, 0, 0), "q7": (1, 0, 0)}),
+            (EIGHT, "in-between", {"q1": (1, 0, 0), "q7": (0, 1, 0)}),
+            (EIGHT, "cigar", {"q1": (1, 0, 0), "q7": (0, 0, 1)}),
+            (EIGHT, "edge-on", {"q1": (0, 1, 0), "q2": (1, 0)}),
+            (EIGHT, "barred spiral", {"q1": (0, 1, 0), "q2": (0, 1), "q4": (1, 0), "q3": (1, 0)}),
+            (EIGHT, "unbarred spiral", {"q1": (0, 1, 0), "q2": (0, 1), "q4": (1, 0), "q3": (0, 1)}),
+            (EIGHT, None, {"q1": (0, 1, 0), "q2": (0, 1), "q4": (0, 1)}),
+            (FOUR, "irregular", {"q6": (1, 0), "q8": (0, 0, 0, 1, 0, 0, 0)}),
+            (FOUR, "elliptical", {"q1": (1, 0, 0), "q7": (0, 1, 0)}),
+            (FOUR, "lenticular", {"q1": (0, 1, 0), "q2": (0, 1), "q4": (0, 1), "q5": (0, 0, 0.4, 0.6)}),
+            (FOUR, "spiral", {"q1": (0, 1, 0), "q2": (0, 1), "q4": (1, 0)}),
+            (FOUR, None, {"q1": (0, 1, 0), "q2": (1, 0), "q4": (1, 0)}),
+            (FOUR, None, {"q1": (0, 1, 0), "q2": (0, 1), "q4": (0, 1), "q5": (0.4, 0.6, 0, 0)}),
+        ],
+    )
+    def test_whom_all_volunteers_describe_alike_has_that_class_and_no_other(self, rule, name, own):
+        """The fault: a class that reads the next answer or another question: edge-on disks seen from above."""
+        one = galaxy(**{"q6": (0, 1)} | own)
+        expected = [] if name is None else [name]
+        assert [rule.names[number] for number in np.flatnonzero(margins(one, rule)[0] >= 0)] == expected
+
     def test_every_condition_can_be_read_and_says_of_whom(self):
         assert str(FIVE.classes[0]) == "Smooth or disk: smooth ≥ 0.469 of all, Roundness: completely round ≥ 0.5 of all"
         assert "; or " in str(FOUR.classes[FOUR.names.index("lenticular")])
@@ -193,6 +219,12 @@ class TestMeasures:
         assert classification.reliability_error(honest) < 0.02
         boasting = classification.reliability(np.stack([first**0.25, 1 - first**0.25], axis=1), classes)
         assert classification.reliability_error(boasting) > 0.1
+
+    def test_ten_bins_of_confidence_are_a_tenth_wide_each(self):
+        first = np.array([0.55, 0.62, 0.67, 0.78, 0.81, 0.89, 0.93, 1.0])
+        table = classification.reliability(np.stack([first, 1 - first], axis=1), np.zeros(8, int))
+        assert table["count"].tolist() == [1, 2, 1, 2, 2]
+        np.testing.assert_allclose(table["value"], [0.55, 0.645, 0.78, 0.85, 0.965])
 
     def test_on_the_border_are_those_whose_two_highest_are_closest(self):
         probabilities = np.array([[0.9, 0.1, 0], [0.4, 0.39, 0.21], [0.5, 0.3, 0.2]])

@@ -466,3 +466,12 @@ def test_of_a_picture_with_a_single_frame_nothing_is_said_of_frames(tmp_path, fo
     path = tmp_path / f"galaxy.{form.lower()}"
     path.write_bytes(noise_jpeg(1, form=form))
     assert own_images.open_picture(path)[1] == []
+
+
+def test_of_two_frames_it_is_said_that_the_first_is_seen(tmp_path):
+    """The fault: only three frames or more were called an animation."""
+    frames = [Image.fromarray(np.full((64, 64), level, np.uint8)) for level in (0, 255)]
+    frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
+    seen, done = own_images.open_picture(tmp_path / "two.gif")
+    assert "its first frame" in done
+    assert not np.asarray(seen).any()

@@ -154,6 +154,16 @@ def test_the_mean_over_views_is_the_mean_of_the_answers_to_each_in_the_order_of_
     )
 
 
+def test_no_more_pictures_meet_the_model_at_once_than_a_batch_holds_their_views_counted(monkeypatch):
+    """The fault: 128 galaxies at once, each in 60 views, which no small device has the memory for."""
+    batches, sizes = views.Batches, []
+    monkeypatch.setattr(views, "Batches", lambda *given: (sizes.append(given[2]), batches(*given))[1])
+    model = model_of()
+    for batch_size in (128, 6, 1):
+        predict_views(model, noise(), np.arange(3), [Seen(), Seen(40.0), Seen(90.0)], batch_size)
+    assert sizes == [42, 2, 1]
+
+
 def test_no_views_and_a_zoom_of_nothing_are_refused():
     for wrong in ([], [Seen(0.0, 0.0)]):
         with pytest.raises(ValueError, match="the views are"):

@@ -257,3 +257,13 @@ def test_of_equally_good_epochs_the_first_one_is_kept(tmp_path):
         model.set_weights([np.full((1, 1), epoch), np.zeros(1)])
         state.add_epoch({"epoch": epoch, "val_loss": 0.5})
     assert state.best_weights[0] == 1
+
+
+def test_a_checkpoint_in_which_a_part_is_missing_is_damaged_and_named(tmp_path):
+    """The fault: what another program wrote under this name ends in a bare KeyError."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+    np.savez(tmp_path / "checkpoint.npz", weights_0=np.zeros(1))
+    with pytest.raises(ValueError, match=r"checkpoint\.npz is damaged .*delete it and run again"):
+        Checkpoint(tmp_path / "checkpoint.npz", model, optimizer).restore_or_save(there=True)

@@ -81,6 +81,7 @@ def test_a_mirror_takes_a_default_s_place_and_keeps_its_checksum(tmp_path, monke
         ('{"images_gz2.zip": "https://a.example"}', "'images_gz2.zip' has no \"url\""),
         ('{"images_gz2.zip": {"url": "file:///etc/passwd"}}', "begins with https:// or http://"),
         ('{"images_gz2.zip": {"url": "https://a.example", "md5": "abc"}}', "is not 32 of the digits"),
+        ('{"images_gz2.zip": {"url": "https://a.example", "md5": "%s"}}' % ("g" * 32), "is not 32 of the digits"),
     ],
 )
 def test_settings_with_a_slip_are_refused_in_words(tmp_path, monkeypatch, text, words):

@@ -15,10 +15,11 @@ import pandas as pd
 
 from gzutils.data.store import Examples, Split
 from gzutils.decision_tree import COLUMNS
-from gzutils.learning import monte_carlo, posteriors, training
+from gzutils.learning import features, monte_carlo, posteriors, training
 from gzutils.learning.likelihoods import LOSSES
 from gzutils.learning.recipe import Recipe
 from gzutils.models.bayesian_cnn import likelihood_of
+from gzutils.models.networks import NETWORKS
 from gzutils.tools import files
 
 WAYS = ("at random", "by entropy", "by mutual information")
@@ -45,11 +46,17 @@ class Round:
     rmse: float
 
 
-def half_size(images: np.ndarray) -> np.ndarray:
-    """Images (N, side, side, 3) uint8 with half the pixels a side, each the mean of four."""
-    count, side = len(images), images.shape[1] // 2
-    sums = np.asarray(images).reshape(count, side, 2, side, 2, 3).sum(axis=(2, 4), dtype=np.uint16)
-    return ((sums + 2) // 4).astype(np.uint8)
+def seen_by_base(base: str, arguments: dict, examples: Examples, split: Split, folder: Path | str) -> Examples:
+    """The examples with what a frozen base says of their pictures, computed once, in place of these.
+
+    A base has learned to see before, so that a head on it learns from some hundreds of labels.
+
+    Args:
+        base: its network's name, such as "resnet50". arguments: of that network's builder.
+        folder: of the features, see `features.compute`.
+    """
+    frozen, _ = features.base_and_head(NETWORKS[base].build(**arguments))
+    return features.compute(frozen, examples, split, 0, folder).examples
 
 
 def most_wanted(way: str, by_pass: np.ndarray, count: int) -> np.ndarray:
@@ -86,7 +93,8 @@ def study(
     """All rounds of one seed, as they are finished: the first, common to all ways, then those of each way.
 
     Args:
-        build: makes the network with its first weights. examples: pictures and counts of votes.
+        build: makes the network with its first weights.
+        examples: pictures, or what a base says of them, and counts of votes.
         split: its training galaxies are the pool, whose counts are looked at only once they were asked for.
         recipe: without its loss, which counts the question alone. steps: of an epoch.
         column: of the answer that is asked about, such as "Class1.2".
@@ -197,6 +205,22 @@ def mean_interval(saved: list[float]) -> tuple[float | None, float | None, float
 def fewer_or_more(saved: float | None) -> str:
     """A share of labels saved in words, such as "30% fewer" of 0.3 and "25% more" of -0.25; None: not known."""
     return "can't be read off" if saved is None else f"{abs(saved):.0%} {'fewer' if saved >= 0 else 'more'}"
+
+
+def in_words(table: pd.DataFrame, way: str) -> str:
+    """What a way of choosing saves beside chance, with its interval and each seed, in a sentence or two."""
+    each, seeds = labels_saved(table, way), table["seed"].nunique()
+    words = f"chosen {way}: in {len(each)} of {seeds} seeds both it and chance get beyond the first labels"
+    if not each:
+        return words
+    mean, low, high = mean_interval(each)
+    fewer, least, most, *each = map(fewer_or_more, (mean, low, high, *each))
+    over = "one seed has no interval" if low is None else f"95 % interval over seeds: {least} to {most}"
+    verdict = "saves labels" if low and low > 0 else "costs labels" if high and high < 0 else "may be chance"
+    return (
+        f"{words} ({', '.join(each)})\n"
+        f"   in these, at equal log-likelihood, {fewer} labels than at random ({over}): {verdict}"
+    )
 
 
 def _when(target: float, labels: np.ndarray, best: np.ndarray) -> float:
