@@ -80,7 +80,11 @@ def test_it_starts_at_the_mean_answers(likelihood):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"width": 0}, "width"), ({"likelihood": "poisson"}, "multinomial"), ({"least": 0}, "least concentration")],
+    [
+        *(({"width": wrong}, "width") for wrong in (0, -1)),
+        *(({"least": wrong}, "least concentration") for wrong in (0, -1)),
+        ({"likelihood": "poisson"}, "multinomial"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
@@ -204,6 +208,20 @@ def test_all_labels_are_learned_from_however_few_steps_there_are(tmp_path, monke
         asking._train(model, store.examples(), split, labelled, recipe, steps, "Class1.1", tmp_path, 0)
         assert len(seen[-1]) == rows
         assert set(seen[-1]) == set(labelled)
+
+
+def test_a_round_is_measured_on_those_who_were_asked_be_it_by_a_single_volunteer(tmp_path):
+    """The fault: galaxies that nobody or one alone was asked about, which shift rows against votes."""
+    store = make_tiny_store(tmp_path / "store", 12)
+    votes = np.zeros((12, 37))
+    votes[:, :2], votes[1:, 3], votes[3:, 4] = 20, 1, 4  # rows 1 and 2 have one volunteer's answer to question 2
+    model = bayesian_cnn(width=0.125)
+    found, rmse = asking._measure(model, store.examples(votes), np.arange(6), "Class2.1", 3)
+    said = monte_carlo.passes(model, store.images, np.arange(1, 6), asking.PASSES, 3)
+    expected = posteriors.log_likelihoods(said, votes[1:6])[:, 1].mean()
+    assert found == pytest.approx(expected, rel=1e-4)
+    error = posteriors.shares(said)[..., 3].mean(axis=0) - [1, 1, 0.2, 0.2, 0.2]
+    assert rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-4)
 
 
 def test_those_about_whom_the_passes_disagree_are_asked_by_mutual_information():

@@ -170,6 +170,7 @@ def test_it_starts_at_the_mean_answers(output):
     ("wrong", "words"),
     [
         ({"width": 0}, "width"),
+        ({"width": -1}, "width"),
         ({"parts": 0}, "parts is 0"),
         ({"parts": 17}, "parts is 17"),
         ({"output": "tree"}, "rectified, softmax, sigmoid"),

@@ -356,3 +356,14 @@ def test_a_share_that_is_alone_in_its_bin_is_counted_too():
     predicted[0, 5] = 0.95
     table = metrics.calibration(predicted, predicted)
     assert table["count"].tolist() == [36, 1]
+
+
+def test_the_ratio_of_two_means_has_an_interval_and_needs_two_galaxies_and_a_chance():
+    """The fault: a single galaxy's ratio, whose interval has no width, or one over a chance of nothing."""
+    chance = np.random.default_rng(0).uniform(0.5, 1.5, 200)
+    ratio, low, high = metrics.ratio_interval(2 * chance + 0.5, chance)
+    assert ratio == pytest.approx(2 + 0.5 / chance.mean())
+    assert ratio - 0.1 < low < ratio < high < ratio + 0.1
+    one = np.array([2.0])
+    assert np.isnan(metrics.ratio_interval(one, one)).all()
+    assert np.isnan(metrics.ratio_interval(np.ones(3), np.zeros(3))).all()

@@ -1,5 +1,6 @@
 """The networks: the report's parameter counts to the last one, shapes, and that a saved model predicts by itself."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import keras
 import numpy as np
 import pytest
 
+import gzutils
+from gzutils.learning.likelihoods import VotesLoss
 from gzutils.models import answers, saved
 from gzutils.models.networks import NETWORKS
 from gzutils.models.parallel_cnn import parallel_cnn
@@ -115,3 +118,23 @@ def test_a_network_that_starts_at_the_mean_answers_says_them_of_no_features(name
 def test_mean_answers_that_are_no_37_shares_are_refused(wrong):
     with pytest.raises(ValueError, match="37 shares from 0 to 1"):
         answers.logits(wrong)
+
+
+def kerass_own_kinds():
+    """Every layer, loss and the like that the kit defines and a file can name."""
+    for room in ("models", "learning"):
+        folder = Path(gzutils.__file__).parent / room
+        for path in sorted(folder.glob("[!_]*.py")):
+            module = importlib.import_module(f"gzutils.{room}.{path.stem}")
+            for kind in vars(module).values():
+                own = isinstance(kind, type) and kind.__module__ == module.__name__
+                if own and issubclass(kind, (keras.Layer, keras.losses.Loss, keras.metrics.Metric)):
+                    yield kind
+
+
+def test_whatever_a_file_can_name_is_known_by_the_kits_name():
+    """The fault: a class that a file names by its module, and cannot find once that is called otherwise."""
+    kinds = {kind.__name__: kind for kind in kerass_own_kinds() if kind is not VotesLoss}
+    assert {"RectifiedTree", "Parts", "Multinomial", "RandomAffine"} <= kinds.keys()
+    names = {name: keras.saving.get_registered_name(kind) for name, kind in kinds.items()}
+    assert names == {name: f"gzutils>{name}" for name in kinds}

@@ -114,6 +114,23 @@ def test_intervals_hold_what_they_say():
         assert min(held) >= level - 1e-9
 
 
+def test_the_sharpness_is_the_share_of_the_possible_numbers_that_an_interval_holds():
+    """Three of five, one of five. The fault: a width that grows with the number asked."""
+    posterior = np.array([[0.05, 0.15, 0.6, 0.15, 0.05], [1.0, 0, 0, 0, 0]])
+    assert honesty.sharpness(posterior, np.array([4, 4])) == pytest.approx((3 / 5 + 1 / 5) / 2)
+
+
+def test_how_open_a_share_is_left_is_the_width_of_scipys_interval():
+    """Of one pass's Beta distribution; several multinomial passes are as far apart as they say."""
+    passes = some_passes("dirichlet_multinomial", 1)
+    a, b = passes.outputs[0, :, 3], passes.outputs[0, :, 4]
+    expected = stats.beta.ppf(0.9, a, b) - stats.beta.ppf(0.1, a, b)
+    np.testing.assert_allclose(posteriors.width_of_shares(passes, "Class2.1"), expected, rtol=0.2)
+    outputs = np.full((11, 1, 37), 0.5)
+    outputs[:, 0, 3], outputs[:, 0, 4] = np.linspace(0, 1, 11), np.linspace(1, 0, 11)
+    assert posteriors.width_of_shares(Passes(outputs, "multinomial"), "Class2.1") == pytest.approx(0.8)
+
+
 def test_the_error_that_is_foretold_is_the_error_of_such_votes():
     """And a posterior that is too narrow foretells too little."""
     rng, asked = np.random.default_rng(4), np.full(3000, 40)

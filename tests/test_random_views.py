@@ -3,13 +3,15 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from gzutils.learning import views
 from gzutils.learning.augmentation import COLOUR, RandomView
 from gzutils.learning.predict import predict, predict_turned
 from gzutils.learning.views import SIXTY, Seen, SeenFrom, averaged, predict_views
-from gzutils.models.look_up import look_up
+from gzutils.models.look_up import look_up, similarity
 
 
 def noise(count=3, side=49, seed=0):
@@ -40,6 +42,19 @@ def test_several_views_of_an_image_of_another_side_are_those_one_by_one():
     assert together.shape == (2, 3, 21, 21, 3)
     for number in range(3):
         np.testing.assert_array_equal(together[:, number], np.asarray(look_up(images, matrices[:, number], 21)))
+
+
+@given(
+    st.floats(-7, 7), st.floats(0.3, 3), st.sampled_from([1, -1]), st.lists(st.floats(-99, 99), min_size=4, max_size=4)
+)
+def test_a_similarity_puts_one_point_onto_the_other_and_keeps_right_angles(angle, scale, mirrored, points):
+    """Its x and its y. The fault: one taken for the other, which nobody sees where both are the picture's middle."""
+    start, end = points[:2], points[2:]
+    columns = similarity(scale * np.cos(angle), scale * np.sin(angle), mirrored, start, end)
+    matrix = np.reshape(columns, (2, 3))
+    np.testing.assert_allclose(matrix[:, :2] @ start + matrix[:, 2], end, atol=1e-9)
+    np.testing.assert_allclose(matrix[:, :2] @ matrix[:, :2].T, scale**2 * np.eye(2), atol=1e-9)
+    assert np.sign(np.linalg.det(matrix[:, :2])) == mirrored
 
 
 # ---- random views
