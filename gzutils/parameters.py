@@ -17,6 +17,7 @@ DEBIASED = ("willett", "hart")  # whose debiased fractions, of Galaxy Zoo 2
 WITH_FILES = ("gz2", "kaggle")  # data that may lie in a folder of yours
 SCALINGS = ("report", "imagenet")  # of what a pretrained base sees
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+LARGEST_SEED = 2**31 - 1  # Keras takes none from 2**32 on, and some notebooks count on from it
 FEWEST_GALAXIES = 5  # so that training, validation and test have one each at least
 
 
@@ -24,6 +25,13 @@ def whole_number(name: str, value: Any, least: int) -> int:
     """A whole number from `least` on."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} is {value!r}; it has to be a whole number, {least} or more")
+    return value
+
+
+def seed(name: str, value: Any) -> int:
+    """A whole number from 0 to `LARGEST_SEED`."""
+    if whole_number(name, value, 0) > LARGEST_SEED:
+        raise ValueError(f"{name} is {value!r}; it has to be a whole number, 0 to {LARGEST_SEED:,}")
     return value
 
 
@@ -122,7 +130,7 @@ PARAMETERS = {
         lambda name, value: run_name(value),
     ),
     "SEED": Parameter(
-        0, "of all that is random; the same seed gives the same result on one kind of machine (README)", _whole(0)
+        0, "of all that is random; the same seed gives the same result on one kind of machine (README)", seed
     ),
     "DEBIASED": Parameter(
         "willett",

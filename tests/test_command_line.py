@@ -70,6 +70,7 @@ def test_another_copy_in_the_current_directory_is_not_taken(tmp_path):
         (["--data-dir", "/"], "--data-dir goes with --data gz2 or --data kaggle"),
         (["--debiased", "hart", "--data", "kaggle"], "--debiased goes with --data gz2"),
         (["--seed", "-1"], "SEED is -1; it has to be a whole number, 0 or more"),
+        (["--seed", "4294967296"], "SEED is 4294967296; it has to be a whole number, 0 to 2,147,483,647"),
         (["--seed", "1", "--store-outputs"], "on simulated galaxies, with seed 0"),
         (["--devices", "0"], "DEVICES is 0; it has to be a whole number, 1 or more"),
         (["--precision", "float16"], "'float16'"),

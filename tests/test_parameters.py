@@ -80,6 +80,7 @@ def test_what_the_parameters_are_where_nobody_sets_them_is_accepted():
         ("GALAXY_ID", "100008", "a whole number, 0 or more"),
         ("GALAXIES", 2500.0, "a whole number, 5 or more"),
         ("SEED", None, "a whole number, 0 or more"),
+        ("SEED", 2**32, "a whole number, 0 to 2,147,483,647"),
     ],
 )
 def test_a_number_or_word_that_makes_no_sense_is_refused_by_its_name(name, value, words):

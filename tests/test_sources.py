@@ -89,6 +89,7 @@ def test_what_is_reached_by_way_of_others_is_reached(small):
     later = {"gzutils", "gzutils.third", "gzutils.fourth"}
     assert sources.reached(["gzutils.first"]) == {"gzutils.first", "gzutils.room", "gzutils.room.second"} | later
     assert sources.reached(["gzutils.fourth"]) == {"gzutils.fourth"}
+    assert sources.reached(["gzutils.first"], but="gzutils.room") == {"gzutils.first"}
     assert sources.imported("from gzutils.room import second, nothing\nimport nowhere") == {
         "gzutils.room",
         "gzutils.room.second",
@@ -182,9 +183,18 @@ def test_other_code_of_what_a_training_depends_on_voids_it(copied, networks, nam
 
 
 @pytest.mark.parametrize(
-    "name", ["models/simple_cnn.py", "plots/history.py", "learning/metrics.py", "tools/files.py", "course/runs.py"]
+    "name",
+    [
+        "models/simple_cnn.py",
+        "plots/history.py",
+        "learning/metrics.py",
+        "tools/files.py",
+        "course/runs.py",
+        "parameters.py",
+    ],
 )
 def test_other_code_elsewhere_voids_no_training(copied, networks, name):
+    """The last counted by way of `tools`: a parameter's new meaning voided all trainings."""
     before = [of_training(model) for model in networks.values()]
     change(copied / name, CODE)
     assert [of_training(model) for model in networks.values()] == before

@@ -48,13 +48,13 @@ def parse(
     )
     parser.add_argument(
         "--galaxies",
-        type=_whole_number("GALAXIES", parameters.FEWEST_GALAXIES),
+        type=_whole_number("GALAXIES"),
         metavar="N",
         help="how many galaxies (default: as the profile says)",
     )
     parser.add_argument(
         "--seed",
-        type=_whole_number("SEED", 0),
+        type=_whole_number("SEED"),
         metavar="N",
         default=0,
         help="of all that is random; another one also names another run (default: 0)",
@@ -73,7 +73,7 @@ def parse(
     )
     parser.add_argument(
         "--devices",
-        type=_whole_number("DEVICES", 1),
+        type=_whole_number("DEVICES"),
         metavar="N",
         default=1,
         help="how many GPUs share each batch (default: 1)",
@@ -130,10 +130,10 @@ def _existing_path(text: str) -> Path:
     return path
 
 
-def _whole_number(name: str, least: int) -> Callable[[str], int]:
+def _whole_number(name: str) -> Callable[[str], int]:
     def check(text: str) -> int:
         digits = text.removeprefix("-").isdecimal()
-        return parameters.whole_number(name, int(text) if digits else text, least)
+        return parameters.PARAMETERS[name].check(name, int(text) if digits else text)
 
     return _checked(check)
 

@@ -272,7 +272,7 @@ def start(
     parameters.choice("DATA", data, parameters.DATA_SOURCES)
     if galaxies is not None:
         parameters.whole_number("GALAXIES", galaxies, parameters.FEWEST_GALAXIES)
-    parameters.whole_number("SEED", seed, least=0)
+    parameters.seed("SEED", seed)
     if data_dir is not None and not isinstance(data_dir, str | Path):
         raise ValueError(f"DATA_DIR is {data_dir!r}; it has to be the name of a folder or of a zip")
     if data_dir is not None and data not in parameters.WITH_FILES:

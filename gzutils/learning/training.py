@@ -206,11 +206,10 @@ def _architecture(model: keras.Model) -> str:
 def own_modules(model: keras.Model, parts: list) -> set[str]:
     """The modules of this kit that a model's layers and other objects of Keras (or None) come from.
 
-    And those that these import; what only serves, in `tools`, does not count.
+    And those that these import; what only serves, in `tools`, does not count, nor what that imports.
     """
     homes = {type(part).__module__ for part in (*saved.all_layers(model), *parts)}
-    names = sources.reached(name for name in homes if name.startswith("gzutils."))
-    return {name for name in names if not name.startswith("gzutils.tools")}
+    return sources.reached((name for name in homes if name.startswith("gzutils.")), but="gzutils.tools")
 
 
 def _build_what_fit_would_build(trainer: keras.Model, targets: np.ndarray) -> None:

@@ -26,13 +26,18 @@ def imported(code: str) -> set[str]:
     return {name for name in names if _path(name)}
 
 
-def reached(names: Iterable[str]) -> set[str]:
-    """These modules, and all of this kit that they import, directly or by way of others."""
+def reached(names: Iterable[str], but: str | None = None) -> set[str]:
+    """These modules, and all of this kit that they import, directly or by way of others.
+
+    Args:
+        but: a room, such as "gzutils.tools", whose modules neither count nor lead to others.
+    """
     found: set[str] = set()
     waiting = set(names)
     while waiting:
         found |= waiting
         waiting = set().union(*(imported(_path(name).read_text(encoding="utf-8")) for name in waiting)) - found
+        waiting = {name for name in waiting if but is None or not f"{name}.".startswith(f"{but}.")}
     return found
 
 
