@@ -48,20 +48,22 @@ class Study:
 class Asking:
     """The study of active learning (notebook 11): whom to ask next, round by round.
 
-    recipe: of each training, without its loss; an epoch has `steps` steps, however few galaxies are labelled. model:
-    arguments of the Bayesian CNN's builder. start: labelled galaxies of the first round; step: more in each further
-    one. rounds: trainings of each way to choose. seeds: of the whole, each from other galaxies. halved: whether the
-    network sees half the pixels a side.
+    recipe: of each training, without its loss; an epoch has `steps` steps, however few galaxies are labelled. columns:
+    an answer of each question that is asked about, one study each. start: labelled galaxies of the first round; step:
+    more in each further one. rounds: trainings of each way to choose. seeds: of the whole, each from other galaxies.
+    base: "resnet50": the network is a Bayesian head on what this frozen base says of the pictures; None: a whole
+    Bayesian CNN, from nothing. model: arguments of the builder of the base, or of the Bayesian CNN.
     """
 
     recipe: Recipe
     steps: int
-    model: dict
+    columns: tuple[str, ...]
     start: int
     step: int
     rounds: int
     seeds: int
-    halved: bool = False
+    base: str | None
+    model: dict
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def nesterov(rate: float | dict) -> dict:
     return {"class_name": "SGD", "config": {"learning_rate": rate, "momentum": 0.9, "nesterov": True}}
 
 
+ASKED_ABOUT = ("Class1.2", "Class3.1")  # features or disk, bar: the two questions of Walmsley et al. (2020)
 LAMBDAS = (0.001, 0.01, 0.1, 0.2, 0.5, 1.0)  # the report's
 REPORT = Profile(
     name="report",
@@ -124,7 +127,17 @@ REPORT = Profile(
         ),
     },
     constraint_study=Study(2, LAMBDAS, LAMBDAS, seeds=3),
-    asking=Asking(Recipe(40, patience=10, batch_size=256), 50, {}, start=512, step=256, rounds=12, seeds=5),
+    asking=Asking(
+        Recipe(40, patience=10, batch_size=256),
+        steps=50,
+        columns=ASKED_ABOUT,
+        start=512,
+        step=256,
+        rounds=12,
+        seeds=5,
+        base=None,
+        model={},
+    ),
 )
 SECONDS = Recipe(epochs=2, patience=2, batch_size=16)
 # The winner's network on pictures of half the side, with convolutions that fit them and what learns in few steps.
@@ -137,6 +150,7 @@ HALF_SIZE = {
     "initial_weights": "he",
 }
 SMALL_CNN = {"width": 0.125, "batch_norm_momentum": 0.9, "l2": 0.00001}
+SLIM_BASE = {"initial_weights": "galaxies", "width": 0.25, "enlarge_to": 64, "input_scaling": "imagenet"}
 TURNED = {"rotation": 180.0, "flip": True}  # a galaxy has no up or down
 PROFILES = {
     "smoke": Profile(
@@ -158,7 +172,15 @@ PROFILES = {
         },
         constraint_study=Study(1, (0.001, 1.0), (1.0,), seeds=2),
         asking=Asking(
-            replace(SECONDS, epochs=1), 2, {"width": 0.125}, start=16, step=8, rounds=2, seeds=1, halved=True
+            replace(SECONDS, epochs=1),
+            steps=2,
+            columns=("Class1.2",),
+            start=16,
+            step=8,
+            rounds=2,
+            seeds=1,
+            base="resnet50",
+            model=SLIM_BASE,
         ),
         augmentation=TURNED,
     ),
@@ -206,14 +228,15 @@ PROFILES = {
         },
         constraint_study=Study(1, LAMBDAS, (0.001, 1.0), seeds=2),
         asking=Asking(
-            Recipe(epochs=2, patience=2, batch_size=32, cosine=True),
-            80,
-            {"width": 0.25},
-            start=100,
-            step=150,
-            rounds=3,
+            Recipe(epochs=3, patience=3, batch_size=32, cosine=True),
+            steps=100,
+            columns=ASKED_ABOUT,
+            start=50,
+            step=50,
+            rounds=4,
             seeds=3,
-            halved=True,
+            base="resnet50",
+            model=SLIM_BASE,
         ),
         augmentation=TURNED,
     ),

@@ -2,6 +2,7 @@
 
 GALAXIES followed by "eager": TensorFlow compiles nothing and calls each operation as it comes. Shapes and values are
 the same, and all notebooks take half as long: most of their time is the tracing of networks that see a batch or two.
+Followed by "mixed_bfloat16": networks compute in 16 bits.
 """
 
 import sys
@@ -17,13 +18,15 @@ from gzutils.tools import backend
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 GALAXIES, *WORDS = sys.argv[1].split()
 GIVEN = f'PROFILE = "smoke"\nGALAXIES = {int(GALAXIES)}\nEPOCHS = 1\nSEEDS = 1'
+if "mixed_bfloat16" in WORDS:
+    GIVEN += '\nPRECISION = "mixed_bfloat16"'
 
 
 def main() -> int:
     """Runs the notebooks that are named, or all; returns how many failed."""
     matplotlib.use("agg")
     backend.load()
-    if WORDS == ["eager"] and not backend.compiles_whole_steps():
+    if "eager" in WORDS and not backend.compiles_whole_steps():
         import tensorflow
 
         tensorflow.config.run_functions_eagerly(True)

@@ -35,7 +35,7 @@ def without_tensorflow(folder: Path) -> dict[str, str]:
 def main() -> int:
     """Runs those that are not finished; returns 1 where one failed."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "gzutils.course.pipeline", "--profile", "smoke", "--run", RUN]
+        command = [sys.executable, "-m", "gzutils.course.pipeline", "--profile", "smoke", "--all", "--run", RUN]
         return subprocess.run(command, cwd=ROOT, env=without_tensorflow(Path(folder))).returncode
 
 

@@ -7,14 +7,17 @@ import pytest
 from scipy import stats
 from tiny_store import make_tiny_store
 
+from gzutils import profiles
 from gzutils.data.store import Split
 from gzutils.decision_tree import COLUMNS, QUESTIONS, shares_of_counts
 from gzutils.learning import asking, familiarity, monte_carlo, posteriors, training
 from gzutils.learning.augmentation import RandomAffine
+from gzutils.learning.features import base_and_head
 from gzutils.learning.likelihoods import DirichletMultinomial
 from gzutils.learning.recipe import Recipe
 from gzutils.models import saved
-from gzutils.models.bayesian_cnn import bayesian_cnn, likelihood_of
+from gzutils.models.bayesian_cnn import bayesian_cnn, bayesian_head, likelihood_of
+from gzutils.models.networks import NETWORKS
 from gzutils.models.simple_cnn import simple_cnn
 
 SMALL = {"width": 0.125, "side": 32}
@@ -169,8 +172,7 @@ def test_strange_pictures_are_what_they_are_called():
 
 def study_of(store, folder, counts, seed=0):
     """Two rounds on a tiny store, in seconds."""
-    small = asking.half_size(store.images)
-    examples = type(store.examples())(small, counts, "tiny", "tiny")
+    examples = type(store.examples())(np.asarray(store.images[:, ::2, ::2]), counts, "tiny", "tiny")
     split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
     recipe = Recipe(epochs=1, patience=1, batch_size=8, augmentation=RandomAffine())
 
@@ -281,47 +283,85 @@ def test_the_first_round_stands_in_the_table_once_for_each_way():
     assert table["rmse"].tolist() == [0.2, 0.1] * 3
 
 
+def table_of(*curves):
+    rows = [row for one in curves for row in one]
+    return pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
+
+
 def test_labels_saved_are_read_off_where_both_ways_are_equally_good():
-    """Half of the labels in one seed, none in the other. The fault: values compared at equal labels."""
-    rows = curve("at random", 0, [-10, -9, -8, -7]) + curve("by entropy", 0, [-10, -7, -6, -5])
-    rows += curve("at random", 1, [-10, -9]) + curve("by entropy", 1, [-10, -9.5])
-    table = pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
-    assert asking.labels_saved(table, "by entropy") == pytest.approx([0.5, 1 - 200 / 150])
+    """At -8 of the mean, 400 labels by chance and 250 by entropy. The fault: values compared at equal labels."""
+    chance = curve("at random", 0, [-10, -9.5, -9, -8.5]), curve("at random", 1, [-10, -9, -8, -7.5])
+    chosen = curve("by entropy", 0, [-10, -9, -7, -6]), curve("by entropy", 1, [-10, -8, -8, -7])
+    saved, low, high = asking.labels_saved(table_of(*chance, *chosen), "by entropy")
+    assert saved == pytest.approx(1 - 250 / 400)
+    of_each_seed = np.log([225 / 400, 350 / 400])
+    half = 12.71 * np.sqrt((2 - 1) / 2 * np.sum((of_each_seed - of_each_seed.mean()) ** 2))
+    assert (low, high) == pytest.approx((1 - 250 / 400 * np.exp(half), 1 - 250 / 400 * np.exp(-half)))
 
 
 def test_a_way_that_never_gets_beyond_its_first_labels_saves_nothing_that_could_be_read_off():
     """The fault: it was said to save 0 %, with certainty, and was getting worse with each label."""
-    rows = curve("at random", 0, [-10, -9, -8]) + curve("by entropy", 0, [-10, -11, -12])
-    rows += curve("at random", 1, [-10, -9, -8]) + curve("by entropy", 1, [-10, -8, -7])
-    table = pd.DataFrame(rows, columns=["way", "seed", "labels", "log_likelihood", "rmse"])
-    assert asking.labels_saved(table, "by entropy") == pytest.approx([1 - 200 / 300])
-    assert asking.labels_saved(table[table["seed"] == 0], "by entropy") == []
-    assert asking.mean_interval([]) == (None, None, None)
+    worse = table_of(curve("at random", 0, [-10, -9, -8]), curve("by entropy", 0, [-10, -11, -12]))
+    assert asking.labels_saved(worse, "by entropy") == (None, None, None)
+    one = table_of(curve("at random", 0, [-10, -9, -8]), curve("by entropy", 0, [-10, -8, -7]))
+    assert asking.labels_saved(one, "by entropy") == (pytest.approx(1 - 200 / 300), None, None)
 
 
-def test_half_as_many_labels_and_twice_as_many_are_equally_far_from_as_many():
-    """The fault: a mean of shares, which says of two ways that are alike that the second needs more."""
-    mean, low, high = asking.mean_interval([0.5, -1.0])
-    assert mean == pytest.approx(0)
-    assert (1 - low) * (1 - high) == pytest.approx(1)
-    assert low < 0 < high
-    of_three = asking.mean_interval([1 - np.exp(one) for one in (-0.3, -0.2, -0.1)])
-    half = 4.303 * 0.1 / np.sqrt(3)
-    assert of_three == pytest.approx([1 - np.exp(one) for one in (-0.2, -0.2 + half, -0.2 - half)])
-    assert asking.mean_interval([0.25]) == (pytest.approx(0.25), None, None)
+def test_the_gain_at_equal_labels_is_the_seeds_mean_with_students_interval():
+    """The faults: the first round, which all ways share, counted among the others; rounds taken for seeds."""
+    gains, rows = (0.1, 0.2, 0.3), []
+    for seed, more in enumerate(gains):
+        rows.append(curve("at random", seed, [-10, -9 - seed, -8]))
+        rows.append(curve("by entropy", seed, [-10, -9 - seed + more, -8 + more]))
+    mean, low, high = asking.gain(table_of(*rows), "by entropy")
+    assert (mean, low, high) == pytest.approx((0.2, 0.2 - 4.303 * 0.1 / np.sqrt(3), 0.2 + 4.303 * 0.1 / np.sqrt(3)))
+    one = asking.gain(table_of(*rows[:2]), "by entropy")
+    assert one == (pytest.approx(0.1), None, None)
+
+
+def test_labels_that_were_not_saved_are_said_to_be_more():
+    """The fault: "-30% fewer labels", beside a paper's "35 to 60 %"."""
+    said = [asking.fewer_or_more(saved) for saved in (0.3, 0.0, -0.25, -1.2, None)]
+    assert said == ["30% fewer", "0% fewer", "25% more", "120% more", "can't be read off"]
+
+
+def test_a_head_on_a_base_is_what_stands_behind_the_convolutions(tmp_path):
+    """The faults: other layers than the Bayesian CNN's, passes that do not differ, features of other galaxies."""
+    cnn, head = bayesian_cnn(), bayesian_head(7)
+    ours = [(type(one), one.get_config().get("rate"), one.output.shape) for one in head.layers[1:]]
+    assert ours == [(type(one), one.get_config().get("rate"), one.output.shape) for one in cnn.layers[-5:]]
+    assert head.count_params() == 8 * 128 + 129 * 37
+    store = make_tiny_store(tmp_path / "store", 12)
+    split = Split(np.arange(8), np.arange(8, 10), np.arange(10, 12))
+    study = profiles.get("smoke").asking
+    seen = asking.seen_by_base(study.base, study.model, store.examples(), split, tmp_path / "base")
+    assert seen.inputs.shape == (12, 512)
+    base, _ = base_and_head(NETWORKS[study.base].build(**study.model))
+    np.testing.assert_allclose(seen.inputs, base.predict(store.images, verbose=0), rtol=2e-3, atol=2e-3)
+    said = monte_carlo.passes(bayesian_head(512, "multinomial"), seen.inputs, split.test, 4)
+    assert said.outputs.shape == (4, 2, 37)
+    assert np.ptp(said.outputs, axis=0).max() > 0
+
+
+def test_what_a_way_saves_is_said_with_its_interval_and_its_seeds():
+    chance = [curve("at random", seed, [-10, -9, -8, -7]) for seed in (0, 1)]
+    rows = *chance, curve("by entropy", 0, [-10, -8, -7, -6.01]), curve("by entropy", 1, [-10, -8, -7, -5.99])
+    words = asking.in_words(table_of(*rows), "by entropy")
+    assert words.startswith("chosen by entropy: log-likelihood +1.00 beside chance at equal labels (95 % interval over")
+    assert words.splitlines()[0].endswith("): helps")
+    assert words.endswith("labels at equal log-likelihood: 25% fewer (25% fewer to 25% fewer)")
+    one = asking.in_words(table_of(chance[0], rows[2]), "by entropy")
+    assert "(one seed has no interval): may be chance" in one
+    assert one.endswith("25% fewer")
+    harmed = table_of(*rows).assign(log_likelihood=lambda table: -table["log_likelihood"])
+    assert ": harms" in asking.in_words(harmed, "by entropy")
+    assert "can't be read off" in asking.in_words(harmed, "by entropy")
 
 
 def test_the_quantiles_of_students_t_are_scipys():
     """The fault: a slip in the table, which makes the interval of that many seeds too narrow or too wide."""
     expected = stats.t.ppf(0.975, np.arange(len(asking.STUDENT)) + 1)
     np.testing.assert_allclose(asking.STUDENT, expected, rtol=1e-3)
-
-
-def test_pictures_of_half_the_size_are_the_means_of_four_pixels():
-    images = some_images(2, 8)
-    half = asking.half_size(images)
-    assert half.shape == (2, 4, 4, 3)
-    assert half[1, 2, 3, 0] == round(images[1, 4:6, 6:8, 0].mean() + 1e-9)
 
 
 def test_one_galaxys_posteriors_are_of_as_many_as_were_asked():

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from gzutils.decision_tree import question
 from gzutils.plots import certainty
@@ -43,6 +44,18 @@ def test_a_posterior_stands_under_its_question_with_the_votes_and_the_truth():
     assert (len(single), upright) == (3, [25, 22.0])
     assert len(second.lines) == 3
     assert [axes.get_xlabel() for axes in (first, second)] == ["votes of 40", "votes of 8"]
+
+
+def test_long_numbers_and_few_votes_are_readable_beside_a_galaxy():
+    """The faults: Galaxy Zoo 2's 18 digits ran into the question beside them; a tick stood at 2.5 votes."""
+    title, columns = "galaxy 587722981736120567: doubtful", ["Class1.1", "Class2.1", "Class6.1"]
+    by_pass = [np.full((2, 11), 1 / 11)] * 3
+    figure = certainty.posteriors(np.zeros((64, 64, 3), np.uint8), title, columns, by_pass, [1] * 3, [None] * 3)
+    figure.draw_without_rendering()
+    (own,) = figure.axes[0].findobj(lambda text: isinstance(text, Text) and "\n" in text.get_text())
+    assert own.get_text().split() == title.split()
+    assert own.get_window_extent().x1 < figure.axes[1].get_window_extent().x0
+    assert all(tick == round(tick) for axes in figure.axes[1:] for tick in axes.get_xticks())
 
 
 def test_coverage_is_drawn_beside_what_it_should_be():

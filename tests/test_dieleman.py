@@ -1,5 +1,7 @@
 """The winner's network: its parts against Pillow, its size by hand, its outputs, and that its training can go on."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -302,6 +304,8 @@ def test_the_schedule_is_drawn_by_examples_seen():
     np.testing.assert_array_equal(first.lines[0].get_xdata(), examples / 1e6)
     assert first.get_xlabel() == "examples seen (millions)"
     assert (first.get_yscale(), second.get_yscale()) == ("log", "linear")
+    with warnings.catch_warnings(action="error"):  # the fault: a training of one step had no width
+        winner_plots.schedules({"of one step": (np.array([0, 0]), [0.1, 0.1])})
 
 
 def test_a_filters_row_has_one_scale_and_the_legend_says_how_far_answers_lie_apart():

@@ -85,6 +85,13 @@ def test_overfitting_is_found_where_it_is_and_not_where_chance_is():
     assert low > 0
 
 
+def test_a_network_behind_the_mean_is_said_to_be_worse():
+    """The fault: "-5% better"."""
+    measured = {"mean_guess_test_rmse": 0.2, "test_rmse_interval": (0.1, 0.3), "noise_floor_test_rmse": None}
+    for error, words in ((0.15, "25% better"), (0.2, "0% better"), (0.21, "5% worse")):
+        assert measure.in_words(measured | {"rmse": {"test": error}}).endswith(f"the network is {words}")
+
+
 def votes_and_guesses(count=400):
     rng = np.random.default_rng(0)
     labels = rng.random((count, 37))

@@ -216,18 +216,22 @@ def test_what_was_read_of_the_tables_is_kept_and_a_damaged_copy_is_named(server,
 
 
 def test_notebooks_take_galaxy_zoo_2(server, tmp_path):
-    """01, 02, 08 and 09 in `smoke`, headless; a submission from what they learned is refused, wherever it lies."""
-    said = {}
-    for name in ("01_preprocessing", "02_parallel_cnn", "08_results", "09_your_own_galaxies"):
+    """Headless, in `smoke`: a submission from what they learned is refused, and no true share is spoken of."""
+    said, captions = {}, {}
+    for name in ("01_preprocessing", "02_parallel_cnn", "08_results", "09_your_own_galaxies", "11_bayesian"):
         command = [sys.executable, "-m", "papermill", str(ROOT / "notebooks" / f"{name}.ipynb"), f"{name}.ipynb"]
         command += ["-p", "PROFILE", "smoke", "-p", "DATA", "gz2"]
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ))
         assert result.returncode == 0, result.stderr[-3000:]
         cells = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4).cells
-        said[name] = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        said[name] = "".join(output.get("text", "") for output in outputs)
+        captions[name] = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
         assert "96 gz2 galaxies" in said[name] or name == "08_results"
         assert "Sloan Digital Sky Survey" in said[name], "the credit"
     run = tmp_path / "runs/smoke-gz2"
     assert json.loads((run / "run.json").read_text())["debiased"] == "willett"
     assert "holds the challenge's test galaxies" in said["09_your_own_galaxies"]
+    assert "votes counted" in said["11_bayesian"]
+    assert "How often votes lie within" in captions["11_bayesian"], "votes and true shares: nobody knows those"
     assert saved.learned_from(run / "02_parallel_cnn/model.keras") == "gz2"

@@ -189,10 +189,21 @@ class TestMeasures:
     def test_a_gain_is_measured_on_the_same_galaxies(self):
         classes = np.arange(200) % 4
         worse = np.where(np.arange(200) < 100, classes, (classes + 1) % 4)
-        assert classification.gain(worse, worse, classes) == (0, 0, 0)
+        gain, low, high = classification.gain(worse, worse, classes)
+        assert gain == 0
+        assert -0.02 < low < 0 < high < 0.02
         gain, low, high = classification.gain(worse, classes, classes)
         assert gain == 0.5
         assert 0.4 < low < gain < high < 0.6
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_few_galaxies_tell_no_network_from_another(self, count):
+        """The fault: "less accurate, by 100 points (-100 to -100)", of one test galaxy."""
+        classes = np.zeros(count, int)
+        gain, low, high = classification.gain(classes, classes + 1, classes)
+        assert (gain, low) == (-1, -1)
+        assert high > 0
+        assert classification.gain(classes + 1, classes, classes) == pytest.approx((1, -high, 1))
 
     def test_accuracy_in_bins_counts_each_galaxy_once_and_leaves_empty_bins_out(self):
         table = classification.accuracy_in_bins(

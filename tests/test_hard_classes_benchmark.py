@@ -133,7 +133,9 @@ def test_the_winners_network_gets_its_own_crop_and_is_told_from_the_bayesian_one
         run(benchmark_script, galaxies, "--model", tmp_path / "winner.keras")
     assert views == [View(WINNERS_VIEW.crop, 49)]
     bayesian_cnn(0.125).save(tmp_path / "bayesian.keras")
-    assert "says no shares down the tree" in refused(benchmark_script, galaxies, "--model", tmp_path / "bayesian.keras")
+    said = refused(benchmark_script, galaxies, "--model", tmp_path / "bayesian.keras")
+    assert "the network 'bayesian_cnn'" in said
+    assert "5 classes or the 37 shares of volunteers" in said
 
 
 def test_galaxies_without_a_picture_are_counted_and_named(benchmark_script, galaxies, tmp_path):

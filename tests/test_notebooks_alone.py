@@ -21,13 +21,18 @@ ROOT = Path(__file__).resolve().parents[1]
         ("5", ["02_parallel_cnn"]),
         ("12", ["06_constraint_test"]),
         ("28", ["06_constraint_test"]),
+        ("12 eager mixed_bfloat16", ["10_dieleman", "12_hard_classes"]),
     ],
 )
 def test_notebooks_run_with_few_galaxies(tmp_path, galaxies, notebooks):
-    """All with the fewest that there may be; the study failed below 32. By hand: tests/few_galaxies.py 12, and 28."""
+    """All with the fewest that there may be; the study failed below 32. By hand: tests/few_galaxies.py 12, and 28.
+
+    In 16 bits notebook 10 stopped after its training, and layers that it checks by hand were too coarse for that.
+    """
     command = [sys.executable, ROOT / "tests" / "few_galaxies.py", galaxies, *notebooks]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-1000:] + result.stdout[-3000:]
+    assert ": False" not in result.stdout, "a notebook computes something by hand, and it is not the same"
 
 
 def test_a_notebook_alone_makes_what_it_needs_in_an_empty_folder(tmp_path):

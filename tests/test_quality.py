@@ -1,5 +1,6 @@
 """What every commit keeps to: ruff on code and notebooks, no path of a machine, links that lead somewhere."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 import gzutils
 from gzutils.course import NAMES
+from gzutils.models.networks import NETWORKS
 from gzutils.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,3 +151,23 @@ def test_the_readmes_figures_are_those_of_the_stored_outputs():
         rf"test RMSE {number} {interval}\nguessing the mean {number}.*\nthe noise floor {number}", printed
     )
     assert said.groups() == stored.groups()
+
+
+def test_the_benchmarks_page_says_of_the_large_run_what_its_records_say():
+    """Ship another large run, and the page has to say what that one reached, and in which time."""
+    page = (ROOT / "tests" / "benchmarks" / "README.md").read_text()
+    number = r"(0\.\d{4})"
+    row = rf"^\| (.+?)(?:, a head .+?)? \| {number} \((?:95 % interval )?{number} to {number}\) \| (0\.\d{{3}}) "
+    row += r"\| (\d+), (\d+) \| ([\d.]+) s, "
+    said = {name: found for name, *found in re.findall(row, page, re.MULTILINE)}
+    measured = {}
+    for folder in (ROOT / "gzutils" / "trained" / "large_run").iterdir():
+        metrics = json.loads((folder / "metrics.json").read_text())
+        error, guess = metrics["rmse"]["test"], metrics["mean_guess_test_rmse"]
+        measured[NETWORKS[folder.name].title] = [
+            *(f"{one:.4f}" for one in (error, *metrics["test_rmse_interval"])),
+            f"{error / guess:.3f}",
+            *(str(metrics[name]) for name in ("epochs", "best_epoch")),
+            f"{metrics['seconds_per_epoch']:.1f}",
+        ]
+    assert said == measured

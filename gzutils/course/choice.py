@@ -93,10 +93,10 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
 
 
 def _insist_on_shapes(model: keras.Model, store: Store, whose: str) -> None:
-    if model.name == "bayesian_cnn":
+    if model.name in NETWORKS and not NETWORKS[model.name].says_shares:
         raise ValueError(
-            f"the network of {whose} says each question's own shares or concentrations, not the 37 probabilities that "
-            f"are asked for here; notebook 11 shows what it says"
+            f"the network of {whose} does not say the 37 shares that are asked for here; notebook "
+            f"{NETWORKS[model.name].notebook[:2]} shows what it says"
         )
     if not saved.fits(model, store.images.shape[1:], len(COLUMNS)):
         raise ValueError(f"the network of {whose} takes or gives other shapes than this kit's")

@@ -84,9 +84,10 @@ def in_words(measured: dict[str, Any]) -> str:
     """A network's test RMSE, and what it has to be held against: the mean's and, where it is known, the noise floor."""
     error, guess = measured["rmse"]["test"], measured["mean_guess_test_rmse"]
     low, high = measured["test_rmse_interval"]
+    verdict = "better" if error <= guess else "worse"
     lines = [
         f"test RMSE {error:.4f} (95 % interval {low:.4f} to {high:.4f})",
-        f"guessing the mean {guess:.4f}: the network is {1 - error / guess:.0%} better",
+        f"guessing the mean {guess:.4f}: the network is {abs(1 - error / guess):.0%} {verdict}",
     ]
     if measured["noise_floor_test_rmse"] is not None:
         lines.append(f"the noise floor {measured['noise_floor_test_rmse']:.4f}: the best that any model could reach")

@@ -15,10 +15,11 @@ import pandas as pd
 
 from gzutils.data.store import Examples, Split
 from gzutils.decision_tree import COLUMNS
-from gzutils.learning import monte_carlo, posteriors, training
+from gzutils.learning import features, monte_carlo, posteriors, training
 from gzutils.learning.likelihoods import LOSSES
 from gzutils.learning.recipe import Recipe
 from gzutils.models.bayesian_cnn import likelihood_of
+from gzutils.models.networks import NETWORKS
 from gzutils.tools import files
 
 WAYS = ("at random", "by entropy", "by mutual information")
@@ -45,11 +46,17 @@ class Round:
     rmse: float
 
 
-def half_size(images: np.ndarray) -> np.ndarray:
-    """Images (N, side, side, 3) uint8 with half the pixels a side, each the mean of four."""
-    count, side = len(images), images.shape[1] // 2
-    sums = np.asarray(images).reshape(count, side, 2, side, 2, 3).sum(axis=(2, 4), dtype=np.uint16)
-    return ((sums + 2) // 4).astype(np.uint8)
+def seen_by_base(base: str, arguments: dict, examples: Examples, split: Split, folder: Path | str) -> Examples:
+    """The examples with what a frozen base says of their pictures, computed once, in place of these.
+
+    A base has learned to see before, so that a head on it learns from some hundreds of labels.
+
+    Args:
+        base: its network's name, such as "resnet50". arguments: of that network's builder.
+        folder: of the features, see `features.compute`.
+    """
+    frozen, _ = features.base_and_head(NETWORKS[base].build(**arguments))
+    return features.compute(frozen, examples, split, 0, folder).examples
 
 
 def most_wanted(way: str, by_pass: np.ndarray, count: int) -> np.ndarray:
@@ -86,7 +93,8 @@ def study(
     """All rounds of one seed, as they are finished: the first, common to all ways, then those of each way.
 
     Args:
-        build: makes the network with its first weights. examples: pictures and counts of votes.
+        build: makes the network with its first weights.
+        examples: pictures, or what a base says of them, and counts of votes.
         split: its training galaxies are the pool, whose counts are looked at only once they were asked for.
         recipe: without its loss, which counts the question alone. steps: of an epoch.
         column: of the answer that is asked about, such as "Class1.2".
@@ -159,39 +167,73 @@ def table_of(rounds: list[Round]) -> pd.DataFrame:
     return pd.DataFrame(rows + shared).sort_values(["way", "seed", "labels"], ignore_index=True)
 
 
-def labels_saved(table: pd.DataFrame, way: str) -> list[float]:
-    """For each seed the share of labels that a way of choosing saves beside chance, at equal log-likelihood.
+def gain(table: pd.DataFrame, way: str) -> tuple[float, float | None, float | None]:
+    """How much more log-likelihood a way of choosing gives than chance at equal labels, the mean of the later rounds.
 
-    At the highest one that both reach, labels between two rounds counted in proportion; below 0: it needs more. A seed
-    in which one of them never gets beyond the first round, which both share, tells nothing and is left out.
+    With its 95 % interval over the seeds, by Student's t; one seed has none.
     """
-    saved = []
-    for _, rows in table.groupby("seed"):
-        reached = {}
-        for name in (WAYS[0], way):
-            some = rows[rows["way"] == name]
-            reached[name] = (some["labels"].to_numpy(), np.maximum.accumulate(some["log_likelihood"].to_numpy()))
-        target = min(best[-1] for _, best in reached.values())
-        if target <= max(best[0] for _, best in reached.values()):
-            continue
-        needed = {name: _when(target, *curve) for name, curve in reached.items()}
-        saved.append(1 - needed[way] / needed[WAYS[0]])
-    return saved
-
-
-def mean_interval(saved: list[float]) -> tuple[float | None, float | None, float | None]:
-    """The mean over seeds of the share of labels saved, and its 95 % interval by Student's t; one seed has none.
-
-    Of the logarithms of what is needed, since to need half or twice as many is equally far from needing as many.
-    """
-    needed, count = np.log1p(-np.asarray(saved, np.float64)), len(saved)
-    if not count:
-        return None, None, None
-    mean = float(needed.mean())
+    of_ways = table.pivot(index=["seed", "labels"], columns="way", values="log_likelihood")
+    later = of_ways[of_ways.index.get_level_values("labels") > table["labels"].min()]
+    each = (later[way] - later[WAYS[0]]).groupby("seed").mean()
+    mean, count = float(each.mean()), len(each)
     if count == 1:
-        return -float(np.expm1(mean)), None, None
-    half = STUDENT[min(count - 2, len(STUDENT) - 1)] * float(needed.std(ddof=1)) / np.sqrt(count)
-    return tuple(-float(np.expm1(value)) for value in (mean, mean + half, mean - half))
+        return mean, None, None
+    half = _student(count) * float(each.std(ddof=1)) / np.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def labels_saved(table: pd.DataFrame, way: str) -> tuple[float | None, float | None, float | None]:
+    """The share of labels that a way of choosing saves beside chance, at equal log-likelihood; below 0: it needs more.
+
+    Read off the seeds' mean curves, at the highest log-likelihood that both reach, labels between two rounds counted in
+    proportion. With its 95 % interval by the jackknife over the seeds and Student's t, of the logarithms of what is
+    needed, since to need half or twice as many is equally far from needing as many. None: it can't be read off, since
+    one of the two never gets beyond the first round, which both share; the interval, in one seed or without one.
+    """
+    needed = _needed(table, way)
+    if needed is None:
+        return None, None, None
+    seeds = table["seed"].unique()
+    without = [_needed(table[table["seed"] != seed], way) for seed in seeds] if len(seeds) > 1 else [None]
+    if None in without:
+        return 1 - needed, None, None
+    spread = np.sqrt((len(seeds) - 1) * np.var(np.log(without)))
+    factor = np.exp(_student(len(seeds)) * spread)
+    return 1 - needed, 1 - needed * float(factor), 1 - needed / float(factor)
+
+
+def _needed(table: pd.DataFrame, way: str) -> float | None:
+    """How many times chance's labels a way needs, by the seeds' mean curves; see `labels_saved`."""
+    reached = {}
+    for name in (WAYS[0], way):
+        means = table[table["way"] == name].groupby("labels")["log_likelihood"].mean()
+        reached[name] = (means.index.to_numpy(), np.maximum.accumulate(means.to_numpy()))
+    target = min(best[-1] for _, best in reached.values())
+    if target <= max(best[0] for _, best in reached.values()):
+        return None
+    return _when(target, *reached[way]) / _when(target, *reached[WAYS[0]])
+
+
+def _student(seeds: int) -> float:
+    return STUDENT[min(seeds - 2, len(STUDENT) - 1)]
+
+
+def fewer_or_more(saved: float | None) -> str:
+    """A share of labels saved in words, such as "30% fewer" of 0.3 and "25% more" of -0.25; None: not known."""
+    return "can't be read off" if saved is None else f"{abs(saved):.0%} {'fewer' if saved >= 0 else 'more'}"
+
+
+def in_words(table: pd.DataFrame, way: str) -> str:
+    """What a way of choosing brings beside chance, with its intervals, in two lines."""
+    more, least, most = gain(table, way)
+    verdict = "may be chance" if least is None or least <= 0 <= most else "helps" if least > 0 else "harms"
+    over = "one seed has no interval" if least is None else f"95 % interval over seeds {least:+.2f} to {most:+.2f}"
+    saved, low, high = labels_saved(table, way)
+    between = "" if low is None else f" ({fewer_or_more(low)} to {fewer_or_more(high)})"
+    return (
+        f"chosen {way}: log-likelihood {more:+.2f} beside chance at equal labels ({over}): {verdict}\n"
+        f"   labels at equal log-likelihood: {fewer_or_more(saved)}{between}"
+    )
 
 
 def _when(target: float, labels: np.ndarray, best: np.ndarray) -> float:

@@ -76,15 +76,21 @@ def balanced_interval(predicted: np.ndarray, classes: np.ndarray, count: int, se
     return bootstrap(measure, (np.asarray(predicted) == classes).astype(float), np.asarray(classes), seed=seed)
 
 
-def gain(before: np.ndarray, after: np.ndarray, classes: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+def gain(before: np.ndarray, after: np.ndarray, classes: np.ndarray) -> tuple[float, float, float]:
     """By how much a second prediction's accuracy is higher than the first one's: (gain, low, high), (N,) int each.
 
-    The bootstrap draws the same galaxies for both, so that what both get right or wrong cancels. NaN without any.
+    The 95 % interval is that of Agresti and Min (2005) for the same galaxies twice: what both get right or wrong
+    cancels, and half a galaxy more in each of the four cases keeps it wide where few galaxies agree. NaN without any.
     """
     if not len(classes):
         return (float("nan"),) * 3
-    difference = (np.asarray(after) == classes).astype(float) - (np.asarray(before) == classes)
-    return float(difference.mean()), *bootstrap(lambda drawn: drawn.mean(axis=-1), difference, seed=seed)
+    right_before, right_after = np.asarray(before) == classes, np.asarray(after) == classes
+    won, lost = np.sum(right_after & ~right_before) + 0.5, np.sum(right_before & ~right_after) + 0.5
+    count = len(classes) + 2
+    middle = (won - lost) / count
+    half = NORMAL * np.sqrt(won + lost - count * middle**2) / count
+    found = float(right_after.mean() - right_before.mean())
+    return found, float(max(middle - half, -1)), float(min(middle + half, 1))
 
 
 def accuracy_in_bins(right: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray:

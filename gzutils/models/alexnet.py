@@ -11,6 +11,7 @@ from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
 from gzutils.models.answers import class_probabilities
+from gzutils.models.width import scaled
 
 # Filters, side of the window, stride, and whether a pooling of 3 pixels with stride 2 follows.
 CONVOLUTIONS = ((96, 11, 4, True), (256, 5, 1, True), (384, 3, 1, False), (384, 3, 1, False), (256, 3, 1, True))
@@ -36,21 +37,13 @@ def alexnet(
     Raises:
         ValueError: a width of 0 or less, or fewer than 2 classes.
     """
-    if not width > 0 or classes < 2:
-        raise ValueError(
-            f"width={width}, classes={classes}: the width has to be above 0, and there are 2 classes or more"
-        )
-
-    def scaled(number: int) -> int:
-        return max(1, round(number * width))
-
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     x = layers.Resizing(enlarge_to, enlarge_to, interpolation="bilinear", name="resize")(x)
     x = layers.ZeroPadding2D(2, name="frame")(x)  # so that the first convolution has 55 places a side, as theirs
     for number, (filters, window, stride, pooled) in enumerate(CONVOLUTIONS, start=1):
         x = layers.Conv2D(
-            scaled(filters),
+            scaled(filters, width),
             window,
             stride,
             padding="valid" if number == 1 else "same",
@@ -63,5 +56,7 @@ def alexnet(
     x = layers.Flatten(name="flatten")(x)
     for number, units in enumerate(UNITS, start=1):
         x = layers.Dropout(dropout, name=f"dropout_{number}")(x)
-        x = layers.Dense(scaled(units), activation="relu", kernel_initializer="he_normal", name=f"dense_{number}")(x)
+        x = layers.Dense(
+            scaled(units, width), activation="relu", kernel_initializer="he_normal", name=f"dense_{number}"
+        )(x)
     return keras.Model(images, class_probabilities(x, classes), name="alexnet")

@@ -28,7 +28,13 @@ def answers(features, mean_answers: Sequence[float] | None = None):
 
 
 def class_probabilities(features, classes: int):
-    """Features (N, …) -> the classes' probabilities (N, classes) float32, which add up to 1: of a hard classifier."""
+    """Features (N, …) -> the classes' probabilities (N, classes) float32, which add up to 1: of a hard classifier.
+
+    Raises:
+        ValueError: there are fewer than 2 classes.
+    """
+    if classes < 2:
+        raise ValueError(f"classes is {classes}; there have to be 2 or more")
     return layers.Dense(classes, activation="softmax", dtype="float32", name="class_probabilities")(features)
 
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from gzutils.models.width import scaled
 from gzutils.tools.files import first_line
 
 TITLES = {"vgg16": "VGG16", "resnet50": "ResNet50"}
@@ -35,8 +36,6 @@ def convolutions(network: str, images, width: float = 1.0):
     Raises:
         ValueError: the width makes no sense.
     """
-    if not width > 0:
-        raise ValueError(f"the width is {width!r}; it has to be above 0 (1 has all filters, 0.25 a quarter)")
     if width == 1:
         build = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}[network]
         return build(include_top=False, weights=None, input_tensor=images).output
@@ -49,7 +48,7 @@ def vgg16_convolutions(images, width: float):
     for block, (count, filters) in enumerate(VGG16_BLOCKS, start=1):
         for number in range(1, count + 1):
             name = f"block{block}_conv{number}"
-            x = layers.Conv2D(_share(filters, width), 3, padding="same", activation="relu", name=name)(x)
+            x = layers.Conv2D(scaled(filters, width), 3, padding="same", activation="relu", name=name)(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     return x
 
@@ -57,7 +56,7 @@ def vgg16_convolutions(images, width: float):
 def resnet50_convolutions(images, width: float):
     """A 7x7 convolution, then sixteen residual blocks in four stacks."""
     x = layers.ZeroPadding2D(3, name="conv1_pad")(images)
-    x = layers.Conv2D(_share(64, width), 7, strides=2, name="conv1_conv")(x)
+    x = layers.Conv2D(scaled(64, width), 7, strides=2, name="conv1_conv")(x)
     x = layers.BatchNormalization(epsilon=EPSILON, name="conv1_bn")(x)
     x = layers.Activation("relu", name="conv1_relu")(x)
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
@@ -65,7 +64,7 @@ def resnet50_convolutions(images, width: float):
     for stack, (blocks, filters) in enumerate(RESNET50_STACKS, start=2):
         for block in range(1, blocks + 1):
             halves = block == 1 and stack > 2
-            x = _residual_block(x, _share(filters, width), 2 if halves else 1, block == 1, f"conv{stack}_block{block}")
+            x = _residual_block(x, scaled(filters, width), 2 if halves else 1, block == 1, f"conv{stack}_block{block}")
     return x
 
 
@@ -84,10 +83,6 @@ def _residual_block(x, filters: int, stride: int, projects: bool, name: str):
 def _normalised(x, filters: int, side: int, name: str, **arguments):
     x = layers.Conv2D(filters, side, name=f"{name}_conv", **arguments)(x)
     return layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(x)
-
-
-def _share(filters: int, width: float) -> int:
-    return max(1, round(filters * width))
 
 
 def load(base: keras.Model, network: str, path: Path) -> None:

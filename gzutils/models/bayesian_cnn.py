@@ -13,6 +13,7 @@ from keras import initializers, layers, ops
 from gzutils.data.view import REPORT_VIEW
 from gzutils.decision_tree import COLUMNS, QUESTIONS
 from gzutils.models.answers import NEVER
+from gzutils.models.width import scaled
 
 LIKELIHOODS = ("multinomial", "dirichlet_multinomial")
 FEATURES = "dense"  # the layer before the dropout: what it says of a picture does not depend on chance
@@ -49,21 +50,41 @@ def bayesian_cnn(
             a uniform distribution has them. Less allows "either nearly all of them or nearly nobody".
         mean_answers: of the labels, where the untrained network's answers lie; None: at equal shares.
         side: of the images, in pixels.
+
+    Raises:
+        ValueError: an argument makes no sense.
     """
-    if not width > 0:
-        raise ValueError(f"the width is {width}; it has to be above 0")
-    if likelihood not in LIKELIHOODS:
-        raise ValueError(f"the likelihood is {likelihood!r}; choose one of {', '.join(LIKELIHOODS)}")
-    if not least > 0:
-        raise ValueError(f"the least concentration is {least}; it has to be above 0")
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     for group, filters in enumerate(((32, 32), (64, 64), (128,), (128,)), start=1):
         for number, count in enumerate(filters, start=1):
-            scaled = max(1, round(count * width))
-            x = layers.Conv2D(scaled, 3, padding="same", activation="relu", name=f"conv_{group}_{number}")(x)
+            x = layers.Conv2D(
+                scaled(count, width), 3, padding="same", activation="relu", name=f"conv_{group}_{number}"
+            )(x)
         x = layers.MaxPooling2D(2, name=f"pool_{group}")(x)
     x = layers.Flatten(name="flatten")(x)
+    return keras.Model(images, _answers(x, likelihood, least, mean_answers), name="bayesian_cnn")
+
+
+def bayesian_head(
+    values: int,
+    likelihood: str = "dirichlet_multinomial",
+    least: float = 1.0,
+    mean_answers: Sequence[float] | None = None,
+) -> keras.Model:
+    """What stands behind the convolutions, for a frozen base in their place: its features (N, values) -> (N, 37).
+
+    The arguments are those of `bayesian_cnn`.
+    """
+    features = keras.Input((values,), name="features_of_a_base")
+    return keras.Model(features, _answers(features, likelihood, least, mean_answers), name="bayesian_head")
+
+
+def _answers(x, likelihood: str, least: float, mean_answers: Sequence[float] | None):
+    if likelihood not in LIKELIHOODS:
+        raise ValueError(f"the likelihood is {likelihood!r}; choose one of {', '.join(LIKELIHOODS)}")
+    if not least > 0:
+        raise ValueError(f"the least concentration is {least}; it has to be above 0")
     x = layers.Dense(128, activation="relu", name=FEATURES)(x)
     x = layers.Dropout(0.5, name="dropout")(x)
     start = (
@@ -71,11 +92,9 @@ def bayesian_cnn(
     )
     logits = layers.Dense(len(COLUMNS), bias_initializer=start, dtype="float32", name="logits")(x)
     if likelihood == "multinomial":
-        answers = SharesOfQuestions(dtype="float32", name="shares")(logits)
-    else:
-        sigmoid = layers.Activation("sigmoid", dtype="float32", name="sigmoid")(logits)
-        answers = layers.Rescaling(100.0, least, dtype="float32", name="concentrations")(sigmoid)
-    return keras.Model(images, answers, name="bayesian_cnn")
+        return SharesOfQuestions(dtype="float32", name="shares")(logits)
+    sigmoid = layers.Activation("sigmoid", dtype="float32", name="sigmoid")(logits)
+    return layers.Rescaling(100.0, least, dtype="float32", name="concentrations")(sigmoid)
 
 
 def likelihood_of(model: keras.Model) -> str:
@@ -85,7 +104,7 @@ def likelihood_of(model: keras.Model) -> str:
         ValueError: it is another network.
     """
     ends = {"shares": "multinomial", "concentrations": "dirichlet_multinomial"}
-    if model.name != "bayesian_cnn" or model.layers[-1].name not in ends:
+    if model.name not in ("bayesian_cnn", "bayesian_head") or model.layers[-1].name not in ends:
         raise ValueError(f"{model.name} is no Bayesian CNN of notebook 11; its dropout says nothing of its doubts")
     return ends[model.layers[-1].name]
 

@@ -17,6 +17,7 @@ from gzutils.decision_tree import COLUMNS
 from gzutils.models.answers import NEVER, logits
 from gzutils.models.look_up import look_up, similarity
 from gzutils.models.tree_head import RectifiedTree, TreeProbabilities, shares_of_their_question
+from gzutils.models.width import scaled
 from gzutils.tools import backend
 
 # Filters, side of the kernel, and whether a pool of 2 follows.
@@ -142,11 +143,8 @@ def dieleman(
     Raises:
         ValueError: an argument makes no sense; the message says which.
     """
-    _check(width, parts, output, initial_weights, side, window, part)
+    _check(parts, output, initial_weights, side, window, part)
     small = initial_weights == "small"
-
-    def scaled(filters: int) -> int:
-        return max(1, round(filters * width))
 
     def start(deviation: float):
         return initializers.RandomNormal(stddev=deviation) if small else "he_normal"
@@ -157,7 +155,7 @@ def dieleman(
     for number, (filters, kernel, pooled) in enumerate(convolutions, start=1):
         deviation = 0.1 if number == 4 else 0.01
         x = layers.Conv2D(
-            scaled(filters), kernel, use_bias=False, kernel_initializer=start(deviation), name=f"conv_{number}"
+            scaled(filters, width), kernel, use_bias=False, kernel_initializer=start(deviation), name=f"conv_{number}"
         )(x)
         x = UntiedBias(0.1 if small else 0.0, name=f"bias_{number}")(x)
         x = layers.ReLU(name=f"relu_{number}")(x)
@@ -200,11 +198,9 @@ def _sigmoid(**arguments) -> layers.Layer:
     return layers.Activation("sigmoid", **arguments)
 
 
-def _check(width: float, parts: int, output: str, initial_weights: str, side: int, window: int, part: int) -> None:
+def _check(parts: int, output: str, initial_weights: str, side: int, window: int, part: int) -> None:
     parameters.choice("OUTPUT", output, OUTPUTS)
     parameters.choice("INITIAL_WEIGHTS", initial_weights, ("small", "he"))
-    if not width > 0:
-        raise ValueError(f"the width is {width}; it has to be above 0")
     if parts not in range(1, 17):
         raise ValueError(f"parts is {parts}; there are 16, so it has to be 1 to 16")
     if not part <= window <= side or (side - window) % 2:

@@ -54,10 +54,10 @@ def linformer(
     Raises:
         ValueError: an argument makes no sense.
     """
-    if depth < 1 or mixtures < 1 or classes < 2 or heads < 1 or width < heads or width % heads:
+    if depth < 1 or mixtures < 1 or heads < 1 or width < heads or width % heads:
         raise ValueError(
-            f"depth={depth}, mixtures={mixtures}, classes={classes}, width={width}, heads={heads}: depth and mixtures "
-            f"have to be 1 or more, classes 2 or more, and the width a multiple of the heads"
+            f"depth={depth}, mixtures={mixtures}, width={width}, heads={heads}: depth and mixtures "
+            f"have to be 1 or more, and the width a multiple of the heads"
         )
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)

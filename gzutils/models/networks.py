@@ -25,6 +25,7 @@ class Network:
 
     name: its function in the module `models/<module>.py`, its Keras name, and its key everywhere. title: for people.
     notebook: which trains it. pretrained: whether it starts from a base trained on other pictures. view: what it sees.
+    says_shares: whether its numbers are the 37 shares of volunteers; else they are classes, or a likelihood's.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Network:
     module: str
     pretrained: bool = False
     view: View = REPORT_VIEW
+    says_shares: bool = True
 
     def build(self, **arguments: Any) -> "keras.Model":
         """A new network with its first weights; arguments as its function says."""
@@ -47,10 +49,10 @@ NETWORKS = {
         Network("vgg16", "VGG16", "04_vgg16", "pretrained", pretrained=True),
         Network("resnet50", "ResNet50", "05_resnet50", "pretrained", pretrained=True),
         Network("simple_cnn", "Simple CNN", "06_constraint_test", "simple_cnn"),
-        Network("resnet26", "ResNet-26", "12_hard_classes", "resnet26"),
-        Network("linformer", "Linformer", "12_hard_classes", "linformer"),
-        Network("alexnet", "AlexNet", "12_hard_classes", "alexnet"),
-        Network("bayesian_cnn", "Bayesian CNN", "11_bayesian", "bayesian_cnn"),
+        Network("resnet26", "ResNet-26", "12_hard_classes", "resnet26", says_shares=False),
+        Network("linformer", "Linformer", "12_hard_classes", "linformer", says_shares=False),
+        Network("alexnet", "AlexNet", "12_hard_classes", "alexnet", says_shares=False),
+        Network("bayesian_cnn", "Bayesian CNN", "11_bayesian", "bayesian_cnn", says_shares=False),
         Network("dieleman", "The winner's network", "10_dieleman", "dieleman", view=WINNERS_VIEW),
     )
 }

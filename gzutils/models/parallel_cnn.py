@@ -7,6 +7,7 @@ from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
 from gzutils.models.answers import answers
+from gzutils.models.width import scaled
 
 
 def parallel_cnn(
@@ -29,12 +30,6 @@ def parallel_cnn(
         mean_answers: of the labels, for the last biases to start at; None: they start at 0, as the report's.
         side: of the images, in pixels.
     """
-    if not width > 0:
-        raise ValueError(f"the width is {width}; it has to be above 0")
-
-    def scaled(filters: int) -> int:
-        return max(1, round(filters * width))
-
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     scaled_images = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
 
@@ -42,7 +37,7 @@ def parallel_cnn(
         x = scaled_images
         for number, filters in enumerate((64, 64, 128), start=1):
             x = layers.Conv2D(
-                scaled(filters), kernel_size, padding="same", activation="relu", name=f"{name}_conv_{number}"
+                scaled(filters, width), kernel_size, padding="same", activation="relu", name=f"{name}_conv_{number}"
             )(x)
         x = layers.BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_batch_norm")(x)
         x = layers.MaxPooling2D(3, strides=2, name=f"{name}_pool")(x)
@@ -50,7 +45,7 @@ def parallel_cnn(
 
     x = layers.Concatenate(name="both_paths")([path(6, "broad"), path(3, "fine")])
     for number, filters in enumerate((128, 64, 64), start=1):
-        x = layers.Conv2D(scaled(filters), 3, padding="same", activation="relu", name=f"joint_conv_{number}")(x)
+        x = layers.Conv2D(scaled(filters, width), 3, padding="same", activation="relu", name=f"joint_conv_{number}")(x)
         x = layers.MaxPooling2D(2, name=f"joint_pool_{number}")(x)
         x = layers.Dropout(0.1, name=f"joint_dropout_{number}")(x)
     x = layers.Flatten(name="flatten")(x)

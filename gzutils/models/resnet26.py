@@ -11,6 +11,7 @@ from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
 from gzutils.models.answers import class_probabilities
+from gzutils.models.width import scaled
 
 STAGES = (64, 128, 256, 512)  # a bottleneck's inner filters are these times the widening factor, its outer ones 4 times
 # A strided 1x1 convolution of fewer has wrong gradients, or ends the process, in TensorFlow on a CPU with AVX2 (8) or
@@ -65,20 +66,12 @@ def resnet26(
     Raises:
         ValueError: a width of 0 or less, or fewer than 2 classes.
     """
-    if not width > 0 or classes < 2:
-        raise ValueError(
-            f"width={width}, classes={classes}: the width has to be above 0, and there are 2 classes or more"
-        )
-
-    def scaled(filters: int) -> int:
-        return max(1, round(filters * width))
-
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
-    x = layers.Conv2D(scaled(64), 6, padding="same", kernel_initializer="he_normal", name="stem")(x)
+    x = layers.Conv2D(scaled(64, width), 6, padding="same", kernel_initializer="he_normal", name="stem")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool")(x)
     for stage, filters in enumerate(STAGES, start=1):
-        inner, outer = scaled(filters * widening), max(FEWEST_OUTER, scaled(4 * filters))
+        inner, outer = scaled(filters * widening, width), max(FEWEST_OUTER, scaled(4 * filters, width))
         for block in (1, 2):
             stride, name = (2 if stage > 1 and block == 1 else 1), f"stage_{stage}_block_{block}"
             x = bottleneck(x, inner, outer, stride, dropout, batch_norm_momentum, name)

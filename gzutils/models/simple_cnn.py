@@ -7,6 +7,7 @@ from keras import layers
 
 from gzutils.data.view import REPORT_VIEW
 from gzutils.models.answers import answers
+from gzutils.models.width import scaled
 
 
 def simple_cnn(
@@ -23,12 +24,10 @@ def simple_cnn(
     Raises:
         ValueError: a width of 0 or less.
     """
-    if not width > 0:
-        raise ValueError(f"the width is {width}; it has to be above 0")
     images = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = layers.Rescaling(1 / 255, name="scale_to_0_1")(images)
     for number, filters in enumerate((32, 64, 128, 128), start=1):
-        x = layers.Conv2D(max(1, round(filters * width)), 3, activation="relu", name=f"conv_{number}")(x)
+        x = layers.Conv2D(scaled(filters, width), 3, activation="relu", name=f"conv_{number}")(x)
         x = layers.MaxPooling2D(2, name=f"pool_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(512, activation="relu", name="dense")(x)

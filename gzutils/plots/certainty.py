@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gzutils.learning.posteriors import question_of
 from gzutils.plots import style
@@ -49,7 +50,7 @@ def posteriors(
     )
     panels[0].imshow(image)
     style.hide_axes(panels[0])
-    panels[0].set_title(title, fontsize=9)
+    panels[0].set_title(textwrap.fill(title, 24), fontsize=9)  # Galaxy Zoo 2's numbers have 18 digits
     for axes, column, passes, voted, true in zip(panels[1:], columns, by_pass, votes, truth, strict=True):
         numbers = np.arange(passes.shape[1])
         axes.bar(numbers, passes.mean(axis=0), width=1.0, color=style.SKY, alpha=0.8, label="posterior")
@@ -62,6 +63,7 @@ def posteriors(
             axes.axvline(true, color="black", linestyle=":", linewidth=1.5, label="expected votes (truth)")
         axes.set_title(_question_and_answer(column), fontsize=8)
         axes.set(xlabel=f"votes of {passes.shape[1] - 1}", yticks=[])
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.spines["left"].set_visible(False)
     panels[1].set_ylabel("probability")
     handles, names = panels[1].get_legend_handles_labels()

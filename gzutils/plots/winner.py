@@ -88,7 +88,7 @@ def schedules(rates: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
         millions = examples[-1] >= 1e6
         axes.plot(examples / (1e6 if millions else 1), values, color=style.BLUE, linewidth=2)
         axes.set(xlabel="examples seen" + (" (millions)" if millions else ""), ylabel="learning rate")
-        axes.set_xlim(0, axes.lines[0].get_xdata()[-1])
+        axes.set_xlim(0, axes.lines[0].get_xdata()[-1] or 1)  # a training of one step is a point at 0
         axes.set_title(name, fontsize=10)
         if logarithmic:
             axes.set_yscale("log")

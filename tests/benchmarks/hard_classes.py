@@ -105,17 +105,14 @@ def open_model(path: Path) -> tuple:
     from gzutils.models import saved
 
     model = saved.load(path)
-    if model.name == "bayesian_cnn":
-        raise ValueError(
-            f"{path}: the Bayesian CNN says no shares down the tree; needed are 5 classes or the 37 shares"
-        )
     side = model.input_shape[1] if isinstance(model.input_shape, tuple) and len(model.input_shape) == 4 else None
-    for answers in (5, 37):
+    says_shares = model.name not in NETWORKS or NETWORKS[model.name].says_shares
+    for answers in (5, 37) if says_shares else (5,):
         if isinstance(side, int) and saved.fits(model, (side, side, 3), answers):
             return model, answers
     raise ValueError(
-        f"{path}: the network takes {model.input_shape} and says {model.output_shape}; needed is one that takes square "
-        f"pictures in colour and says 5 classes or the 37 shares"
+        f"{path}: the network {model.name!r} takes {model.input_shape} and says {model.output_shape}; needed is one "
+        f"that takes square pictures in colour and says 5 classes or the 37 shares of volunteers"
     )
 
 
