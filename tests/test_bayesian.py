@@ -43,6 +43,8 @@ def test_it_has_the_papers_layers_and_so_many_parameters():
         assert kinds.index("Dropout") > kinds.index("Dense"), "no dropout on the convolutions"
         assert (model.get_layer("dropout").rate, model.get_layer("dense").units) == (0.5, 128)
         assert model.get_layer("scale_to_0_1").scale == pytest.approx(1 / 255)
+    last = model.get_layer("concentrations")
+    assert (last.scale, last.offset) == (100, 1), "100 sigmoid + 1: Walmsley et al. 2022"
 
 
 @pytest.mark.parametrize("likelihood", ["multinomial", "dirichlet_multinomial"])
@@ -111,6 +113,16 @@ def test_without_dropout_it_is_the_model_itself():
     model, images = bayesian_cnn(**SMALL), some_images(4)
     one = monte_carlo.passes(model, images, np.arange(4), 0)
     np.testing.assert_allclose(one.outputs, model.predict(images, verbose=0)[None], rtol=1e-5)
+
+
+def test_more_galaxies_than_one_batch_holds_keep_their_order(monkeypatch):
+    """Without anything that is dropped all passes say the same. The fault: batches one below the other as passes."""
+    monkeypatch.setattr(monte_carlo, "AT_ONCE", 3)
+    model, images = bayesian_cnn(**SMALL), some_images(8)
+    model.get_layer("dropout").rate = 0
+    several, once = (monte_carlo.passes(model, images, np.arange(8), count).outputs for count in (4, 0))
+    assert several.shape == (4, 8, 37)
+    np.testing.assert_allclose(several, np.repeat(once, 4, axis=0), rtol=1e-5)
 
 
 def test_another_network_is_refused():
@@ -237,6 +249,26 @@ def test_those_about_whom_the_passes_disagree_are_asked_by_mutual_information():
 
 def curve(way, seed, values):
     return [(way, seed, 100 * (n + 1), value, 0.1) for n, value in enumerate(values)]
+
+
+def test_as_many_are_usually_asked_as_the_median_of_those_galaxies_that_were_asked_says():
+    """The fault: galaxies that nobody was asked about count as well, and make the usual number 0."""
+    votes = np.zeros((5, 37))
+    votes[:2, 3:5] = [[4, 6], [10, 2]]
+    assert asking._usual_number(votes, "Class2.1") == 11
+    assert asking._usual_number(0 * votes, "Class2.1") == 0
+
+
+def test_the_mean_answers_are_those_of_the_galaxies_that_are_labelled_first_alone():
+    """The faults: the mean of each galaxy, or of galaxies that nobody was asked about yet."""
+    labels, split = (
+        np.random.default_rng(0).random((60, 37)),
+        Split(np.arange(40), np.arange(40, 50), np.arange(50, 60)),
+    )
+    first = asking.first_labelled(split, 8, seed=3)
+    assert len(set(first.tolist()) & set(range(40))) == 8
+    assert set(first.tolist()) != set(asking.first_labelled(split, 8, seed=4).tolist())
+    np.testing.assert_allclose(asking.mean_answers(labels, split, 8, 3), labels[first].mean(axis=0), atol=5.1e-5)
 
 
 def test_the_first_round_stands_in_the_table_once_for_each_way():

@@ -121,6 +121,7 @@ OTHERS = {
 
 
 def test_other_features_in_the_same_folder_are_refused_by_name(store, undisturbed, tmp_path):
+    """Of copies the augmentation, too. The fault: a training on copies that an earlier augmentation made."""
     folder = undisturbed[1]
     for changed in OTHERS["base and its weights"]:
         with pytest.raises(ValueError, match=r"different: base and its weights.*RUN"):
@@ -128,6 +129,10 @@ def test_other_features_in_the_same_folder_are_refused_by_name(store, undisturbe
     for name in ("copies", "seed"):
         with pytest.raises(ValueError, match=f"different: .*{name}"):
             compute(store, folder, **OTHERS[name][0])
+    base, split = features.base_and_head(model())[0], split_galaxies(len(store), 0)
+    wider = RandomAffine(rotation=0.5, seed=0, name="views")
+    with pytest.raises(ValueError, match=r"different: .*augmentation"):
+        features.compute(base, store.examples(), split, 2, folder, wider, 0)
     elsewhere = compute(store, tmp_path, copies=1)
     assert elsewhere.examples.fingerprint != undisturbed[0].examples.fingerprint
 

@@ -61,6 +61,7 @@ class TestRules:
         assert all(len(rule.counts) in (0, len(rule.classes)) for rule in RULES.values())
         assert FIVE.names == ("round", "in-between", "cigar", "edge-on", "spiral")
         assert dict(zip(EIGHT.names, EIGHT.counts, strict=True))["merger"] == 1_361
+        assert [rule.accuracy for rule in (FIVE, EIGHT, FOUR)] == [0.952083, 0.8055, None]
 
     def test_of_those_asked_is_the_share_by_what_leads_to_the_question(self):
         one = galaxy(q1=(0.5, 0.5, 0), q7=(0.8, 0.2, 0))

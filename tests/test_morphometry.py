@@ -68,3 +68,10 @@ def test_gini_is_half_the_mean_difference_of_two_pixels_over_their_mean():
     n = len(values)
     pairs = np.abs(values[:, None] - values).sum() / (n * (n - 1))
     assert measured()["Gini"] == pytest.approx(pairs / (2 * values.mean()), rel=1e-4)
+
+
+def test_a_source_as_thin_as_a_line_has_no_width():
+    """The fault: a short axis of one pixel at least, by which all needles are alike."""
+    picture = np.full((1, SIDE, SIDE, 3), 10, np.uint8)
+    picture[0, 31, 12:52] = 200
+    assert measure(picture)[0, MEASURES.index("axis ratio")] == pytest.approx(0, abs=1e-6)

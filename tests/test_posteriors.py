@@ -108,6 +108,8 @@ def test_intervals_hold_what_they_say():
     posterior = np.array([[0.05, 0.15, 0.6, 0.15, 0.05], [1.0, 0, 0, 0, 0]])
     low, high = posteriors.interval_of_votes(posterior, 0.8)
     assert [*low, *high] == [1, 0, 3, 0]
+    low, high = posteriors.interval_of_votes(np.full((1, 40), 1 / 40), 0.8)
+    assert [*low, *high] == [3, 35], "a tenth lies below and a tenth above, no less"
     for level in honesty.LEVELS:
         low, high = posteriors.interval_of_votes(posterior, level)
         held = [row[a : b + 1].sum() for row, a, b in zip(posterior, low, high, strict=True)]

@@ -60,6 +60,17 @@ def test_the_written_format_is_the_challenge_s(tmp_path):
     assert rest == b""
 
 
+def test_columns_that_are_missing_and_those_that_nobody_knows_are_named(tmp_path):
+    """The fault: "missing none" where one is."""
+    rows = table_rows(solutions_csv(tmp_path / "table.csv"))
+    named = write_rows(tmp_path / "named.csv", [[*rows[0][:-1], "Class11.7"], *rows[1:]])
+    with pytest.raises(ChallengeError, match=r"first line: missing Class11\.6, unknown Class11\.7; correct them"):
+        read_solutions(named)
+    short = write_rows(tmp_path / "short.csv", [row[:-1] for row in rows])
+    with pytest.raises(ChallengeError, match=r"first line: missing Class11\.6, unknown none; correct them"):
+        read_solutions(short)
+
+
 def test_rows_of_another_length_than_the_header(tmp_path):
     rows = table_rows(solutions_csv(tmp_path / "table.csv"))
     write_rows(tmp_path / "short.csv", [rows[0], rows[1], rows[2][:-1]])
