@@ -313,10 +313,12 @@ def test_the_gain_at_equal_labels_is_the_seeds_mean_with_students_interval():
     for seed, more in enumerate(gains):
         rows.append(curve("at random", seed, [-10, -9 - seed, -8]))
         rows.append(curve("by entropy", seed, [-10, -9 - seed + more, -8 + more]))
-    mean, low, high = asking.gain(table_of(*rows), "by entropy")
+    mean, low, high = asking.beside_chance(table_of(*rows), "by entropy", "log_likelihood")
     assert (mean, low, high) == pytest.approx((0.2, 0.2 - 4.303 * 0.1 / np.sqrt(3), 0.2 + 4.303 * 0.1 / np.sqrt(3)))
-    one = asking.gain(table_of(*rows[:2]), "by entropy")
+    one = asking.beside_chance(table_of(*rows[:2]), "by entropy", "log_likelihood")
     assert one == (pytest.approx(0.1), None, None)
+    errors = table_of(*rows).assign(rmse=lambda table: 0.2 + 0.1 * (table["way"] == "at random"))
+    assert asking.beside_chance(errors, "by entropy", "rmse")[0] == pytest.approx(-0.1)
 
 
 def test_labels_that_were_not_saved_are_said_to_be_more():
@@ -347,14 +349,19 @@ def test_what_a_way_saves_is_said_with_its_interval_and_its_seeds():
     chance = [curve("at random", seed, [-10, -9, -8, -7]) for seed in (0, 1)]
     rows = *chance, curve("by entropy", 0, [-10, -8, -7, -6.01]), curve("by entropy", 1, [-10, -8, -7, -5.99])
     words = asking.in_words(table_of(*rows), "by entropy")
-    assert words.startswith("chosen by entropy: log-likelihood +1.00 beside chance at equal labels (95 % interval over")
-    assert words.splitlines()[0].endswith("): helps")
-    assert words.endswith("labels at equal log-likelihood: 25% fewer (25% fewer to 25% fewer)")
+    lines = words.splitlines()
+    assert lines[0] == "chosen by entropy, beside chance:"
+    assert lines[1] == "   log-likelihood +1 at equal labels (95 % interval over seeds +0.96 to +1.04): it helps"
+    assert lines[2] == "   labels at equal log-likelihood: 25% fewer (25% fewer to 25% fewer)"
+    assert lines[3] == "   RMSE +0 at equal labels (95 % interval over seeds +0 to +0): may be chance"
+    assert lines[4] == "   labels at equal RMSE: can't be read off"
+    errors = table_of(*rows).assign(rmse=lambda table: 0.01 * table["log_likelihood"])
+    assert ": it harms" in asking.in_words(errors, "by entropy").splitlines()[3]
     one = asking.in_words(table_of(chance[0], rows[2]), "by entropy")
     assert "(one seed has no interval): may be chance" in one
-    assert one.endswith("25% fewer")
+    assert one.splitlines()[2].endswith(": 25% fewer")
     harmed = table_of(*rows).assign(log_likelihood=lambda table: -table["log_likelihood"])
-    assert ": harms" in asking.in_words(harmed, "by entropy")
+    assert ": it harms" in asking.in_words(harmed, "by entropy")
     assert "can't be read off" in asking.in_words(harmed, "by entropy")
 
 

@@ -26,6 +26,7 @@ WAYS = ("at random", "by entropy", "by mutual information")
 PASSES = 15
 LOOKED_AT = 1500  # galaxies of the pool, drawn at random, that a network looks at in a round
 WATCHED = 256  # validation galaxies at most, which decide on the best epoch; all ways watch the same
+QUANTITIES = {"log_likelihood": 1, "rmse": -1}  # of a round; 1: more is better, -1: less
 # The 97.5 % quantile of Student's t with 1, 2, … degrees of freedom: two seeds, three, …
 STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
 
@@ -167,12 +168,12 @@ def table_of(rounds: list[Round]) -> pd.DataFrame:
     return pd.DataFrame(rows + shared).sort_values(["way", "seed", "labels"], ignore_index=True)
 
 
-def gain(table: pd.DataFrame, way: str) -> tuple[float, float | None, float | None]:
-    """How much more log-likelihood a way of choosing gives than chance at equal labels, the mean of the later rounds.
+def beside_chance(table: pd.DataFrame, way: str, quantity: str) -> tuple[float, float | None, float | None]:
+    """What a way of choosing has more than chance at equal labels, the mean of the later rounds.
 
-    With its 95 % interval over the seeds, by Student's t; one seed has none.
+    With its 95 % interval over the seeds, by Student's t; one seed has none. quantity: one of `QUANTITIES`.
     """
-    of_ways = table.pivot(index=["seed", "labels"], columns="way", values="log_likelihood")
+    of_ways = table.pivot(index=["seed", "labels"], columns="way", values=quantity)
     later = of_ways[of_ways.index.get_level_values("labels") > table["labels"].min()]
     each = (later[way] - later[WAYS[0]]).groupby("seed").mean()
     mean, count = float(each.mean()), len(each)
@@ -182,19 +183,21 @@ def gain(table: pd.DataFrame, way: str) -> tuple[float, float | None, float | No
     return mean, mean - half, mean + half
 
 
-def labels_saved(table: pd.DataFrame, way: str) -> tuple[float | None, float | None, float | None]:
-    """The share of labels that a way of choosing saves beside chance, at equal log-likelihood; below 0: it needs more.
+def labels_saved(
+    table: pd.DataFrame, way: str, quantity: str = "log_likelihood"
+) -> tuple[float | None, float | None, float | None]:
+    """The share of labels that a way of choosing saves beside chance, at an equal quantity; below 0: it needs more.
 
-    Read off the seeds' mean curves, at the highest log-likelihood that both reach, labels between two rounds counted in
+    Read off the seeds' mean curves, at the best value that both reach, labels between two rounds counted in
     proportion. With its 95 % interval by the jackknife over the seeds and Student's t, of the logarithms of what is
     needed, since to need half or twice as many is equally far from needing as many. None: it can't be read off, since
     one of the two never gets beyond the first round, which both share; the interval, in one seed or without one.
     """
-    needed = _needed(table, way)
+    needed = _needed(table, way, quantity)
     if needed is None:
         return None, None, None
     seeds = table["seed"].unique()
-    without = [_needed(table[table["seed"] != seed], way) for seed in seeds] if len(seeds) > 1 else [None]
+    without = [_needed(table[table["seed"] != seed], way, quantity) for seed in seeds] if len(seeds) > 1 else [None]
     if None in without:
         return 1 - needed, None, None
     spread = np.sqrt((len(seeds) - 1) * np.var(np.log(without)))
@@ -202,11 +205,11 @@ def labels_saved(table: pd.DataFrame, way: str) -> tuple[float | None, float | N
     return 1 - needed, 1 - needed * float(factor), 1 - needed / float(factor)
 
 
-def _needed(table: pd.DataFrame, way: str) -> float | None:
+def _needed(table: pd.DataFrame, way: str, quantity: str) -> float | None:
     """How many times chance's labels a way needs, by the seeds' mean curves; see `labels_saved`."""
     reached = {}
     for name in (WAYS[0], way):
-        means = table[table["way"] == name].groupby("labels")["log_likelihood"].mean()
+        means = QUANTITIES[quantity] * table[table["way"] == name].groupby("labels")[quantity].mean()
         reached[name] = (means.index.to_numpy(), np.maximum.accumulate(means.to_numpy()))
     target = min(best[-1] for _, best in reached.values())
     if target <= max(best[0] for _, best in reached.values()):
@@ -224,16 +227,18 @@ def fewer_or_more(saved: float | None) -> str:
 
 
 def in_words(table: pd.DataFrame, way: str) -> str:
-    """What a way of choosing brings beside chance, with its intervals, in two lines."""
-    more, least, most = gain(table, way)
-    verdict = "may be chance" if least is None or least <= 0 <= most else "helps" if least > 0 else "harms"
-    over = "one seed has no interval" if least is None else f"95 % interval over seeds {least:+.2f} to {most:+.2f}"
-    saved, low, high = labels_saved(table, way)
-    between = "" if low is None else f" ({fewer_or_more(low)} to {fewer_or_more(high)})"
-    return (
-        f"chosen {way}: log-likelihood {more:+.2f} beside chance at equal labels ({over}): {verdict}\n"
-        f"   labels at equal log-likelihood: {fewer_or_more(saved)}{between}"
-    )
+    """What a way of choosing brings beside chance, with its intervals, in some lines."""
+    lines = [f"chosen {way}, beside chance:"]
+    for quantity, title, digits in (("log_likelihood", "log-likelihood", 2), ("rmse", "RMSE", 4)):
+        more, least, most = (None if one is None else round(one, digits) for one in beside_chance(table, way, quantity))
+        helps = QUANTITIES[quantity] * more > 0
+        verdict = "may be chance" if least is None or least <= 0 <= most else "it helps" if helps else "it harms"
+        over = "one seed has no interval" if least is None else f"95 % interval over seeds {least:+g} to {most:+g}"
+        lines.append(f"   {title} {more:+g} at equal labels ({over}): {verdict}")
+        saved, low, high = labels_saved(table, way, quantity)
+        between = "" if low is None else f" ({fewer_or_more(low)} to {fewer_or_more(high)})"
+        lines.append(f"   labels at equal {title}: {fewer_or_more(saved)}{between}")
+    return "\n".join(lines)
 
 
 def _when(target: float, labels: np.ndarray, best: np.ndarray) -> float:
