@@ -261,10 +261,8 @@ def test_as_many_are_usually_asked_as_the_median_of_those_galaxies_that_were_ask
 
 def test_the_mean_answers_are_those_of_the_galaxies_that_are_labelled_first_alone():
     """The faults: the mean of each galaxy, or of galaxies that nobody was asked about yet."""
-    labels, split = (
-        np.random.default_rng(0).random((60, 37)),
-        Split(np.arange(40), np.arange(40, 50), np.arange(50, 60)),
-    )
+    labels = np.random.default_rng(0).random((60, 37))
+    split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
     first = asking.first_labelled(split, 8, seed=3)
     assert len(set(first.tolist()) & set(range(40))) == 8
     assert set(first.tolist()) != set(asking.first_labelled(split, 8, seed=4).tolist())

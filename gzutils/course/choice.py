@@ -11,7 +11,7 @@ from gzutils.decision_tree import COLUMNS
 from gzutils.learning import metrics
 from gzutils.learning.predict import predict
 from gzutils.models import saved, shipped
-from gzutils.models.networks import NETWORKS
+from gzutils.models.networks import NETWORKS, says_shares
 
 SAMPLE = 200  # galaxies that two networks are compared on; the full-size CNN takes 5 s for them on two cores
 OF_THE_KIT = "trained/"
@@ -93,7 +93,7 @@ def _better(run: Run, store: Store, split: Split, name: str) -> Chosen:
 
 
 def _insist_on_shapes(model: keras.Model, store: Store, whose: str) -> None:
-    if model.name in NETWORKS and not NETWORKS[model.name].says_shares:
+    if not says_shares(model.name):
         raise ValueError(
             f"the network of {whose} does not say the 37 shares that are asked for here; notebook "
             f"{NETWORKS[model.name].notebook[:2]} shows what it says"

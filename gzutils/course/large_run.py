@@ -47,7 +47,7 @@ def open_run(
         initial_weights: of VGG16 and ResNet50, see `pretrained.find_weights`.
     """
     parameters.whole_number("GALAXIES", galaxies, parameters.FEWEST_GALAXIES)
-    parameters.whole_number("SEED", seed, least=0)
+    parameters.seed("SEED", seed)
     profile = profiles.LARGE
     if epochs is not None:
         parameters.whole_number("EPOCHS", epochs, least=1)

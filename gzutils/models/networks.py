@@ -56,3 +56,8 @@ NETWORKS = {
         Network("dieleman", "The winner's network", "10_dieleman", "dieleman", view=WINNERS_VIEW),
     )
 }
+
+
+def says_shares(name: str) -> bool:
+    """Whether a network of this name says the 37 shares; one that the table does not know is taken to."""
+    return name not in NETWORKS or NETWORKS[name].says_shares

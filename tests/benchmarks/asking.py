@@ -3,8 +3,8 @@
     python tests/benchmarks/asking.py --column Class2.1 --rounds 8 --seeds 0 1 2 3 4 5 6 7
 
 Simulated galaxies; the pool is the training galaxies. All else is as in notebook 11's study in `quick`, unless an
-option says otherwise. What is finished is not repeated. Prints the labels saved beside chance at equal log-likelihood,
-with the 95 % interval over the seeds, and the log-likelihood and RMSE of each round.
+option says otherwise. What is finished is not repeated. Prints what each way of choosing brings beside chance, at
+equal labels and in labels, with 95 % intervals over the seeds, and the log-likelihood and RMSE of each round.
 """
 
 import argparse
@@ -42,10 +42,8 @@ def main() -> None:
     run = runs.start("11_bayesian", galaxies=options.galaxies, run=name)
     store = run.open_store()
     split, study = run.split(store), run.profile.asking
-    examples, recipe = (
-        store.examples(store.votes),
-        replace(study.recipe, epochs=options.epochs, patience=options.epochs),
-    )
+    examples = store.examples(store.votes)
+    recipe = replace(study.recipe, epochs=options.epochs, patience=options.epochs)
     if options.width is None:
         examples = asking.seen_by_base(study.base, study.model, examples, split, run.folder / study.base)
         build = partial(bayesian_head, examples.inputs.shape[1])

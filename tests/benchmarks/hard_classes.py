@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from gzutils.data.view import REPORT_VIEW, View
-from gzutils.models.networks import NETWORKS
+from gzutils.models.networks import NETWORKS, says_shares
 from gzutils.tools import backend
 
 RULE_NAME = "dai_tong"
@@ -106,8 +106,7 @@ def open_model(path: Path) -> tuple:
 
     model = saved.load(path)
     side = model.input_shape[1] if isinstance(model.input_shape, tuple) and len(model.input_shape) == 4 else None
-    says_shares = model.name not in NETWORKS or NETWORKS[model.name].says_shares
-    for answers in (5, 37) if says_shares else (5,):
+    for answers in (5, 37) if says_shares(model.name) else (5,):
         if isinstance(side, int) and saved.fits(model, (side, side, 3), answers):
             return model, answers
     raise ValueError(
